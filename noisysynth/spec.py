@@ -89,15 +89,18 @@ def noise_band_centers_hz(n_bands: int) -> NDArray[np.float64]:
     return mel_to_hz(np.linspace(hz_to_mel(NOISE_LOWEST_HZ), hz_to_mel(NOISE_HIGHEST_HZ), n_bands))
 
 
-def noise_band_responses(frequencies_hz: NDArray[np.float64], n_bands: int) -> NDArray[np.float64]:
-    """Power response [n_bands, len(frequencies_hz)] of the noise bands, triangles of height 1.
+def noise_band_edges_hz(n_bands: int) -> NDArray[np.float64]:
+    """Where the triangles of the noise bands begin and end, [n_bands + 2]: band b spans edges b to b + 2.
 
     The outermost bands fall to zero over their own inner width, mirrored.
     """
     centers = noise_band_centers_hz(n_bands)
-    edges = np.concatenate(
-        ([2 * centers[0] - centers[1]], centers, [2 * centers[-1] - centers[-2]])
-    )
+    return np.concatenate(([2 * centers[0] - centers[1]], centers, [2 * centers[-1] - centers[-2]]))
+
+
+def noise_band_responses(frequencies_hz: NDArray[np.float64], n_bands: int) -> NDArray[np.float64]:
+    """Power response [n_bands, len(frequencies_hz)] of the noise bands, triangles of height 1."""
+    edges = noise_band_edges_hz(n_bands)
     f = np.asarray(frequencies_hz, dtype=np.float64)[None, :]
     low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (f - low) / (mid - low)
