@@ -1,0 +1,1 @@
+"""Differentiable synths: compiled operators, and the plain torch that defines them."""
