@@ -1,0 +1,214 @@
+"""The control network: latent, pitch, velocity and time in, controls of the synth out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from noisysynth.spec import SynthSpec
+from noisysynth.train.networks.time_features import (
+    N_FIXED_TIME_FEATURES,
+    fixed_time_features,
+    onset_gain,
+    pitch_features,
+)
+
+HIGHEST_PARTIAL_HZ = 20_000.0
+MAX_CENTS = 60.0
+MAX_LEVEL_DB = 6.0
+MIN_LEVEL_DB = -160.0
+
+N_SINGLE_HARMONICS = 32
+N_ENVELOPE_BANDS = 64
+_ENVELOPE_LOWEST_HZ = 25.0
+
+_N_PITCH_FEATURES = 6
+_N_RATES = 4  # of tremolo and vibrato, between 1.5 and 14 Hz
+_N_LEARNED_DECAYS_ON = 4
+_N_LEARNED_DECAYS_OFF = 2
+_DB_TO_NEPER = math.log(10.0) / 20.0
+
+# After two seconds of release a fade sets in that reaches -100 dB before the fourth, whatever was learned.
+_FADE_START_S = 2.0
+_FADE_DB_PER_S2 = 40.0
+_MIN_RELEASE_DB_PER_S = 4.0
+
+
+class Controls(NamedTuple):
+    """What the network says about V voices at F instants each; see docs/architecture.md.
+
+    f0_ratio [V, F]: f0 over the nominal frequency of the pitch.
+    amplitude [V, F]: sum of partial amplitudes, linear.
+    harmonics [V, F, H]: share of each partial, >= 0, sums to one; 0 where k * f0 >= 20 kHz.
+    noise [V, F, N]: RMS amplitude of each noise band.
+    """
+
+    f0_ratio: Tensor
+    amplitude: Tensor
+    harmonics: Tensor
+    noise: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes. 256 x 3 costs about 5 us per voice and frame on one CPU core."""
+
+    width: int = 256
+    n_layers: int = 3
+    mapping_width: int = 192
+
+
+class MixedUnits(nn.Module):
+    """Half SiLU, a quarter sine, a quarter Gaussian units: the CPPN's palette of shapes over time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        quarter = x.shape[-1] // 4
+        smooth, wave, bump = x.split([x.shape[-1] - 2 * quarter, quarter, quarter], dim=-1)
+        return torch.cat([nn.functional.silu(smooth), torch.sin(wave), torch.exp(-bump * bump)], dim=-1)
+
+
+class Generator(nn.Module):
+    """Stateless control network (a CPPN over time, its layers modulated by latent, pitch and velocity).
+
+    Level is attack and sustain (a function of time_on) times release (a function of time_off). Two parts of
+    it are explicit, so that they hold where there was no data: a rate in dB/s at which a held note
+    dies away (exactly 0 for a sustained one) and one at which a released note does.
+    """
+
+    partial_numbers: Tensor
+
+    def __init__(self, spec: SynthSpec, config: GeneratorConfig | None = None) -> None:
+        super().__init__()
+        config = config or GeneratorConfig()
+        self.spec = spec
+        self.config = config
+        width, mapping = config.width, config.mapping_width
+        self.mapping = nn.Sequential(
+            nn.Linear(spec.latent_size + _N_PITCH_FEATURES + 2, mapping),
+            nn.SiLU(),
+            nn.Linear(mapping, mapping),
+            nn.SiLU(),
+            nn.Linear(mapping, mapping),
+            nn.SiLU(),
+        )
+        self.rates = nn.Linear(mapping, _N_RATES)
+        self.decay_times = nn.Linear(mapping, _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF)
+        self.vibrato = nn.Linear(mapping, 2 * _N_RATES)
+        self.hold_decay = nn.Linear(mapping, 1)
+        self.release = nn.Linear(mapping, 2)
+        n_time = N_FIXED_TIME_FEATURES + _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF + 2 * _N_RATES
+        self.time_in = nn.Linear(n_time, width)
+        self.film = nn.ModuleList(nn.Linear(mapping, 2 * width) for _ in range(config.n_layers))
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(config.n_layers))
+        self.units = MixedUnits()
+        self.n_single = min(N_SINGLE_HARMONICS, spec.n_harmonics)
+        self.out = nn.Linear(width, 2 + self.n_single + N_ENVELOPE_BANDS + spec.n_noise_bands)
+        self.register_buffer("partial_numbers", torch.arange(1, spec.n_harmonics + 1).float(), persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        with torch.no_grad():
+            self.out.weight.mul_(0.5)
+            self.out.bias.zero_()
+            # A falling spectrum, about -9 dB per octave, is nearer to any instrument than a flat one.
+            first = 2 + self.n_single
+            self.out.bias[first : first + N_ENVELOPE_BANDS] = torch.linspace(2.0, -8.0, N_ENVELOPE_BANDS)
+            for layer in (self.vibrato, self.hold_decay):
+                layer.weight.mul_(0.1)
+                layer.bias.zero_()
+            self.release.bias.fill_(3.5)
+
+    def modulation(self, z: Tensor, pitch: Tensor, velocity: Tensor) -> Tensor:
+        """[V, mapping_width] from z [V, Z], pitch [V] (MIDI) and velocity [V] (0..1)."""
+        v = velocity.unsqueeze(-1)
+        return self.mapping(torch.cat([z, pitch_features(pitch), v, v * v], dim=-1))  # type: ignore[no-any-return]
+
+    def hold_decay_coordinate(self, modulation: Tensor) -> Tensor:
+        """[V], a third of the root of the held note's late decay in dB/s; negative: the note is sustained."""
+        return self.hold_decay(modulation).squeeze(-1)  # type: ignore[no-any-return]
+
+    def forward(self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+        """Controls of V voices at F instants each.
+
+        z [V, Z]; pitch [V] MIDI note, fractional; velocity [V] 0..1; time_on [V, F] s since note-on, >= 0;
+        time_off [V, F] s since note-off, negative while held.
+        """
+        return self.frames(self.modulation(z, pitch, velocity), pitch, time_on, time_off)
+
+    def frames(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+        """As `forward`, with the modulation [V, mapping_width] already known."""
+        on = time_on.clamp(min=0.0)
+        off = time_off.clamp(min=0.0)
+        per_voice = modulation.unsqueeze(1)
+
+        rates_hz = 4.6 * torch.exp(1.1 * torch.tanh(self.rates(per_voice)))
+        angle = (2.0 * math.pi) * rates_hz * on.unsqueeze(-1)
+        sine, cosine = torch.sin(angle), torch.cos(angle)
+        # Times of 5 ms to 1.6 s: a feature is all but settled where the recordings end, and stays so.
+        speeds = torch.exp(2.4 + 2.9 * torch.tanh(self.decay_times(per_voice)))
+        decays_on, decays_off = speeds.split([_N_LEARNED_DECAYS_ON, _N_LEARNED_DECAYS_OFF], dim=-1)
+        features = torch.cat(
+            [
+                fixed_time_features(on, off),
+                torch.exp(-decays_on * on.unsqueeze(-1)),
+                torch.exp(-decays_off * off.unsqueeze(-1)),
+                sine,
+                cosine,
+            ],
+            dim=-1,
+        )
+
+        hidden = self.time_in(features)
+        for film, layer in zip(self.film, self.layers, strict=True):
+            scale, shift = film(per_voice).chunk(2, dim=-1)
+            hidden = hidden + layer(self.units(hidden * (1.0 + scale) + shift))
+        out = self.out(hidden)
+        level, glide, single, envelope, bands = out.split(
+            [1, 1, self.n_single, N_ENVELOPE_BANDS, self.spec.n_noise_bands], dim=-1
+        )
+
+        # Around the nominal pitch by construction: what is left of a glide dies away, vibrato has no mean.
+        vibrato_sine, vibrato_cosine = self.vibrato(per_voice).chunk(2, dim=-1)
+        fade_in = 1.0 - torch.exp(-on / 0.3)
+        wobble = (vibrato_sine * sine + vibrato_cosine * cosine).sum(-1) * fade_in
+        cents = 10.0 * (glide.squeeze(-1) * torch.exp(-on / 0.05) + wobble)
+        cents = MAX_CENTS * torch.tanh(cents / MAX_CENTS)
+        f0_ratio = torch.exp(cents * (math.log(2.0) / 1200.0))
+
+        nominal_hz = 440.0 * torch.exp((pitch - 69.0) * (math.log(2.0) / 12.0))
+        harmonics = self._harmonics(single, envelope, nominal_hz, f0_ratio)
+
+        hold_db = torch.square(3.0 * torch.relu(self.hold_decay(modulation))) * on
+        late = torch.relu(off - _FADE_START_S)
+        fade_db = hold_db + _FADE_DB_PER_S2 * late * late
+        release_db_per_s = _MIN_RELEASE_DB_PER_S + torch.exp(self.release(modulation).clamp(max=7.5))
+        tone_release, noise_release = release_db_per_s.split(1, dim=-1)
+        level_db = (20.0 * level.squeeze(-1) - 35.0).clamp(max=MAX_LEVEL_DB)
+        level_db = (level_db - fade_db - tone_release * off).clamp(min=MIN_LEVEL_DB)
+        noise_db = (20.0 * bands - 85.0).clamp(max=MAX_LEVEL_DB)
+        noise_db = (noise_db - (fade_db + noise_release * off).unsqueeze(-1)).clamp(min=MIN_LEVEL_DB)
+        onset = onset_gain(on)
+        amplitude = torch.exp(level_db * _DB_TO_NEPER) * onset
+        noise = torch.exp(noise_db * _DB_TO_NEPER) * onset.unsqueeze(-1)
+        return Controls(f0_ratio, amplitude, harmonics, noise)
+
+    def _harmonics(self, single: Tensor, envelope: Tensor, nominal_hz: Tensor, f0_ratio: Tensor) -> Tensor:
+        """Shares [V, F, H]: single weights of the first partials plus an envelope over log frequency."""
+        n_voices, n_frames = f0_ratio.shape
+        partial_hz = nominal_hz.unsqueeze(-1) * self.partial_numbers
+        span = math.log(HIGHEST_PARTIAL_HZ / _ENVELOPE_LOWEST_HZ)
+        position = torch.log(partial_hz / _ENVELOPE_LOWEST_HZ) * ((N_ENVELOPE_BANDS - 1) / span)
+        position = position.clamp(0.0, N_ENVELOPE_BANDS - 1.001)
+        below = position.floor()
+        fraction = (position - below).unsqueeze(1)
+        index = below.long().unsqueeze(1).expand(n_voices, n_frames, self.spec.n_harmonics)
+        logits = envelope.gather(-1, index) * (1.0 - fraction) + envelope.gather(-1, index + 1) * fraction
+        logits = logits + nn.functional.pad(single, (0, self.spec.n_harmonics - self.n_single))
+        audible = partial_hz.unsqueeze(1) * f0_ratio.unsqueeze(-1) < HIGHEST_PARTIAL_HZ
+        logits = torch.where(audible, logits, torch.full_like(logits, -1e4))
+        # The product matters for a fundamental beyond 20 kHz, where a softmax of equals would be flat.
+        return torch.softmax(logits, dim=-1) * audible
