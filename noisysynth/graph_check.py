@@ -86,9 +86,7 @@ def check_graph(data: bytes, label: str, inputs: Sequence[Port], outputs: Sequen
 def _check_model(model: Any, label: str) -> None:
     opsets = [(entry.domain, entry.version) for entry in model.opset_import]
     if len(opsets) != 1 or opsets[0][0] not in ("", "ai.onnx"):
-        raise BadFile(
-            f"its {label} needs operators outside the ONNX standard", "export it without custom operators"
-        )
+        raise BadFile(f"its {label} needs operators outside the ONNX standard", "export it without custom operators")
     if not MIN_OPSET <= opsets[0][1] <= MAX_OPSET:
         raise BadFile(
             f"its {label} uses ONNX opset {opsets[0][1]}, not {MIN_OPSET} to {MAX_OPSET}",
@@ -132,11 +130,7 @@ def _check_nodes(graph: Any, label: str) -> None:
         for attribute in node.attribute:
             if attribute.HasField("g") or len(attribute.graphs):
                 raise BadFile(f"its {label} holds a graph inside a graph", "export it as one plain graph")
-            if (
-                attribute.HasField("sparse_tensor")
-                or len(attribute.sparse_tensors)
-                or attribute.ref_attr_name
-            ):
+            if attribute.HasField("sparse_tensor") or len(attribute.sparse_tensors) or attribute.ref_attr_name:
                 raise BadFile(f"its {label} holds an attribute that instruments may not")
             if attribute.HasField("t"):
                 _check_tensor(attribute.t, label)

@@ -305,9 +305,7 @@ def _load_json(data: bytes, name: str) -> Any:
         return result
 
     try:
-        return json.loads(
-            data.decode("utf-8"), parse_constant=refuse_constant, object_pairs_hook=refuse_repeats
-        )
+        return json.loads(data.decode("utf-8"), parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
     except (ValueError, RecursionError) as error:
         raise BadFile(f"its {name} is not valid JSON") from error
 
@@ -319,9 +317,7 @@ def _check_identity(manifest: Any, members: Mapping[str, bytes]) -> None:
     if type(version) is not int or version < 1:
         raise BadFile("its format version is missing or not a whole number")
     if version > VERSION:
-        raise BadFile(
-            f"its format version {quoted(version)} is newer than this program's", "update noisysynth"
-        )
+        raise BadFile(f"its format version {quoted(version)} is newer than this program's", "update noisysynth")
     if manifest.get("content_sha256") != content_hash(manifest, members):
         raise BadFile("its content does not match its checksum", "copy or download it again")
 
@@ -346,9 +342,7 @@ def _spec(data: Any) -> SynthSpec:
     try:
         return SynthSpec.from_json(data)
     except UserError as error:
-        raise BadFile(
-            f"its {_one_line(error)}", "update noisysynth or export the instrument again"
-        ) from error
+        raise BadFile(f"its {_one_line(error)}", "update noisysynth or export the instrument again") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -462,18 +456,14 @@ def _preset(item: Any, what: str, spec: SynthSpec) -> Preset:
     parameters = _number_table(item["parameters"], f"{what} parameters")
     for parameter_id, value in parameters.items():
         if parameter_id not in PARAMETER_INDEX:
-            raise BadFile(
-                f"its {what} sets an unknown parameter, {quoted(parameter_id)}", "update noisysynth"
-            )
+            raise BadFile(f"its {what} sets an unknown parameter, {quoted(parameter_id)}", "update noisysynth")
         row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
         _number(value, f"{what} {parameter_id}", row.minimum, row.maximum)
     return Preset(
         name=_text(item["name"], f"{what} name", MAX_NAME, empty=False),
         latent=_latent(item["latent"], what, spec),
         parameters=parameters,
-        tags=_items(
-            item["tags"], f"{what} tags", 64, lambda tag, name: _text(tag, name, MAX_NAME, empty=False)
-        ),
+        tags=_items(item["tags"], f"{what} tags", 64, lambda tag, name: _text(tag, name, MAX_NAME, empty=False)),
     )
 
 
