@@ -1,0 +1,19 @@
+#!/bin/sh
+# Lint, format, types and tests; all of them run, and any failure fails the whole.
+set -u
+cd "$(dirname "$0")/.."
+failed=''
+step() {
+    name=$1
+    shift
+    echo "== $name"
+    "$@" || failed="$failed $name"
+}
+step lint .venv/bin/ruff check .
+step format .venv/bin/ruff format --check --quiet .
+step types sh scripts/types.sh
+step tests .venv/bin/pytest
+if [ -n "$failed" ]; then
+    echo "make test: failed:$failed" >&2
+    exit 1
+fi

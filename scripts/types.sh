@@ -1,0 +1,17 @@
+#!/bin/sh
+# mypy on the built wheel: it cannot follow an editable install whose folders lie elsewhere.
+set -eu
+cd "$(dirname "$0")/.."
+root=$(pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+.venv/bin/python scripts/build_wheel.py "$scratch/wheel"
+.venv/bin/python -m zipfile -e "$scratch"/wheel/*.whl "$scratch/package"
+status=0
+(
+    cd "$scratch/package"
+    MYPYPATH=. "$root/.venv/bin/mypy" --config-file "$root/pyproject.toml" --cache-dir "$root/.mypy_cache" -p noisysynth
+) >"$scratch/report" || status=$?
+# Name files where they are edited.
+sed -e 's#^noisysynth/\(train\|export\|ui\)/#\1/#' "$scratch/report"
+exit "$status"
