@@ -16,7 +16,7 @@ from noisysynth.spec import MAX_HARMONICS, MAX_NOISE_BANDS, SynthSpec
 QUANTUM = 64  # samples that are always rendered together
 POLYPHONY = 48  # notes that may sound at once
 VOICES = POLYPHONY + 16  # stolen notes fade out in the surplus
-RING = 8  # frames a voice can hold ahead
+RING = 32  # frames a voice can hold ahead
 FRAME_QUEUE = 1024
 SETTING_QUEUE = 1024
 SCOPE_LENGTH = 4096

@@ -1,0 +1,56 @@
+"""The live engine without a device: events in, audio out, as fast as the machine can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisysynth.dsp.noise import band_noise_loops
+from noisysynth.engine.control_net import ControlNet
+from noisysynth.engine.performer import Performer
+from noisysynth.engine.render import render_block
+from noisysynth.engine.state import STATE_DTYPE, frame_samples, prepare
+from noisysynth.instrument import Instrument
+
+
+class OfflineEngine:
+    """One instrument and one clock that moves when `render` is called.
+
+    `state` is the engine's row of STATE_DTYPE, for those who want to look inside.
+    """
+
+    def __init__(self, instrument: Instrument, sample_rate: int = 48_000, block_size: int | None = None) -> None:
+        """block_size: samples per rendered block; any size gives the same sound."""
+        self.sample_rate = sample_rate
+        self._step = frame_samples(sample_rate)
+        self._block_size = block_size or self._step
+        self._record = np.zeros(1, STATE_DTYPE)
+        prepare(self._record, instrument.spec, sample_rate)
+        self.state = self._record[0]
+        self._loops, self._lengths = band_noise_loops(sample_rate, instrument.spec.n_noise_bands)
+        self.performer = Performer(instrument, ControlNet(instrument), self.state, self._block_size)
+
+    def blocks(self, events: NDArray[np.void], n_samples: int) -> Iterator[NDArray[np.float32]]:
+        """Yield stereo blocks [<= block_size, 2] until n_samples have come; events: rows of EVENT_DTYPE by time."""
+        start = int(self.state["position"][0])
+        done = 0
+        waiting = 0
+        while done < n_samples:
+            size = min(self._block_size, n_samples - done)
+            # Two frames beyond the block, so that no frame is computed without knowing what happens before it.
+            horizon = start + done + size + 2 * self._step
+            while waiting < len(events) and events["time"][waiting] < horizon:
+                event = events[waiting]
+                self.performer.handle(event, int(event["time"]))
+                waiting += 1
+            self.performer.advance()
+            out = np.empty((size, 2), np.float32)
+            render_block(self.state, self._loops, self._lengths, out)
+            yield out
+            done += size
+
+    def render(self, events: NDArray[np.void], n_samples: int) -> NDArray[np.float32]:
+        """The next n_samples as one array [n_samples, 2]."""
+        return np.concatenate([*self.blocks(events, n_samples), np.empty((0, 2), np.float32)])
