@@ -33,11 +33,12 @@ if [ ! -x .venv/bin/pip ] || ! .venv/bin/python -c 'import pip' 2>/dev/null || [
     pwd > .venv/place
 fi
 
-progress=off
-if [ -t 1 ]; then progress=on; fi
+# A person sees pip's progress; a log does not need it.
+quiet='--quiet'
+if [ -t 1 ]; then quiet=''; fi
 install() {
-    .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --progress-bar "$progress" \
-        -c constraints.txt "$@"
+    # shellcheck disable=SC2086
+    .venv/bin/python -m pip install $quiet --no-input --disable-pip-version-check -c constraints.txt "$@"
 }
 
 echo "setup: installing Python packages for '$mode' (several hundred megabytes the first time; a few minutes)"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lint, format, types and tests; all of them run, and any failure fails the whole.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 failed=''
 step() {
     name=$1
