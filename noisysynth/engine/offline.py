@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,3 +56,45 @@ class OfflineEngine:
     def render(self, events: NDArray[np.void], n_samples: int) -> NDArray[np.float32]:
         """The next n_samples as one array [n_samples, 2]."""
         return np.concatenate([*self.blocks(events, n_samples), np.empty((0, 2), np.float32)])
+
+
+class SilentStream:
+    """Stands in for a device where there is none: keeps the engine's clock, meters and scope going, unheard."""
+
+    name = ""
+    latency_s = 0.0
+    load = 0.0
+    active = True
+
+    def __init__(self, state: NDArray[np.void], block_size: int) -> None:
+        """state: shape [1], STATE_DTYPE, prepared."""
+        self._row = state[0]
+        self.sample_rate = float(self._row["sample_rate"])
+        self._block_size = block_size
+        self._loops, self._lengths = band_noise_loops(int(self.sample_rate), int(self._row["n_noise_bands"]))
+        self._running = threading.Event()
+        self._running.set()
+        self._thread = threading.Thread(target=self._run, name="silent stream", daemon=True)
+        self._thread.start()
+
+    @property
+    def time(self) -> float:
+        return time.perf_counter()
+
+    def close(self) -> None:
+        self._running.clear()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        out = np.zeros((self._block_size, 2), np.float32)
+        period_s = self._block_size / self.sample_rate
+        due = self.time
+        while self._running.is_set():
+            self._row["stream_time_zero"] = due - float(self._row["position"][0]) / self.sample_rate
+            render_block(self._row, self._loops, self._lengths, out)
+            due += period_s
+            wait_s = due - self.time
+            if wait_s > 0:
+                time.sleep(wait_s)
+            else:
+                due = self.time
