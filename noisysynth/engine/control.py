@@ -81,8 +81,10 @@ class ControlThread:
                 self._performer.handle(event[0], self._sample_of(came_s))
             else:
                 heapq.heappush(self._scheduled, (int(event["time"][0]), next(self._order), event))
-        horizon = int(rendered_samples(self._state)) + self._block_size + LOOKAHEAD * frame_samples(
-            float(self._state["sample_rate"])
+        horizon = (
+            int(rendered_samples(self._state))
+            + self._block_size
+            + LOOKAHEAD * frame_samples(float(self._state["sample_rate"]))
         )
         while self._scheduled and self._scheduled[0][0] <= horizon:
             sample, _, event = heapq.heappop(self._scheduled)

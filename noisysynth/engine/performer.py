@@ -49,7 +49,9 @@ class Performer:
         self._hop = frame_samples(float(state["sample_rate"]))
         self._lookahead = LOOKAHEAD + math.ceil(block_size / self._hop)
         if self._lookahead >= RING:
-            raise UserError(f"block size {block_size} is too large; choose {self._hop * (RING - LOOKAHEAD - 1)} or less")
+            raise UserError(
+                f"block size {block_size} is too large; choose {self._hop * (RING - LOOKAHEAD - 1)} or less"
+            )
         self._values = np.array([parameter.default for parameter in PARAMETERS], np.float64)
         self._settings = np.full(SETTINGS, np.nan)
         self._bend = 0.0
@@ -204,9 +206,7 @@ class Performer:
         first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
         heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
         heading_for[~pool.started[voices]] = 0
-        pool.next_frame[voices] = (
-            heading_for if self._stale else np.maximum(pool.next_frame[voices], heading_for)
-        )
+        pool.next_frame[voices] = heading_for if self._stale else np.maximum(pool.next_frame[voices], heading_for)
         self._stale = False
         missing = heading_for + self._lookahead + 1 - pool.next_frame[voices]
         for count in np.unique(missing[missing > 0])[::-1]:

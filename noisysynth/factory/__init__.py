@@ -1,0 +1,23 @@
+"""Instruments and the demo song that ship with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from noisysynth.errors import UserError
+
+FOLDER = Path(__file__).parent
+DEMO_SONG = FOLDER / "demo.mid"
+
+
+def factory_instruments() -> list[Path]:
+    """Every factory instrument, by name."""
+    return sorted(FOLDER.glob("*.noisy"))
+
+
+def default_instrument() -> Path:
+    """The instrument that plays when none is asked for. UserError when the package was installed without any."""
+    instruments = factory_instruments()
+    if not instruments:
+        raise UserError("no factory instrument is installed; reinstall noisysynth, or name an instrument file")
+    return instruments[0]
