@@ -1,0 +1,156 @@
+"""noisysynth-dataset: recorded or rendered notes -> prepared training data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from noisysynth.errors import UserError
+from noisysynth.spec import SynthSpec
+from noisysynth.train.clip import ClipSource
+from noisysynth.train.prepared import prepare
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code: 0, 2 on bad input, 130 on Ctrl-C."""
+    options = _parser().parse_args(argv)
+    try:
+        return _run(options)
+    except UserError as error:
+        print(f"noisysynth-dataset: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("noisysynth-dataset: interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    source = _source(options)
+    spec = SynthSpec(sample_rate=options.sample_rate)
+    lock = threading.Lock()
+    with tqdm(total=source.n_notes, unit="note", disable=options.json or None, smoothing=0.05) as bar:
+
+        def progress(count: int) -> None:
+            with lock:
+                bar.update(count)
+
+        index = prepare(source, options.out, spec, options.jobs, progress)
+    if options.json:
+        print(json.dumps(_summary(index)))
+    else:
+        _report(index, options.out)
+    return 0
+
+
+def _summary(index: dict[str, Any]) -> dict[str, Any]:
+    notes = index["notes"]
+    return {
+        "notes": len(notes),
+        "instruments": len({note["instrument"] for note in notes}),
+        "minutes": round(sum(note["n_frames"] for note in notes) / index["spec"]["frame_rate"] / 60, 2),
+        "splits": dict(Counter(note["split"] for note in notes)),
+        "rejected": index["rejected"],
+    }
+
+
+def _report(index: dict[str, Any], out: Path) -> None:
+    summary = _summary(index)
+    splits = ", ".join(f"{count} {name}" for name, count in sorted(summary["splits"].items()))
+    print(
+        f"{out}: {summary['notes']} notes of {summary['instruments']} instruments, "
+        f"{summary['minutes']} minutes ({splits})"
+    )
+    if summary["rejected"]:
+        reasons = Counter(note["reason"].split(":")[0] for note in summary["rejected"])
+        print(f"left out {len(summary['rejected'])} notes (all listed in {out / 'index.json'}):")
+        for reason, count in reasons.most_common():
+            example = next(n for n in summary["rejected"] if n["reason"].startswith(reason))
+            print(f"  {count} {reason}, for example {example['id']}: {example['reason']}")
+
+
+def _source(options: argparse.Namespace) -> ClipSource:
+    # Each adapter is imported only when used.
+    if options.kind == "soundfont":
+        from noisysynth.train.datasets.soundfont import SoundFontSource
+
+        programs = list(range(128)) if options.all_programs else None
+        if options.programs is not None:
+            programs = parse_programs(options.programs)
+        if options.all_programs:
+            from noisysynth.train.datasets.soundfont import preset_names
+
+            programs = sorted(preset_names(options.src)) if options.src.is_file() else programs
+        return SoundFontSource(
+            options.src,
+            programs,
+            options.notes_per_program,
+            options.pitch_step,
+            options.seed,
+            options.licence,
+        )
+    if options.kind == "nsynth":
+        from noisysynth.train.datasets.nsynth import NSynthSource
+
+        return NSynthSource(options.src, check_pitch=not options.no_pitch_check)
+    from noisysynth.train.datasets.folder import FolderSource
+
+    return FolderSource(options.src, options.licence, check_pitch=not options.no_pitch_check)
+
+
+def parse_programs(text: str) -> list[int]:
+    """Program numbers of "0,4,40-42". UserError on anything else."""
+    programs: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            programs += range(int(first), int(last or first) + 1)
+    except ValueError:
+        programs = []
+    if not programs or not all(0 <= program <= 127 for program in programs):
+        raise UserError(f"--programs wants numbers 0 to 127 such as 0,4,40-42, not {text!r}")
+    return list(dict.fromkeys(programs))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="noisysynth-dataset",
+        description="Prepare training data: every note becomes harmonics, noise bands and a pitch track.",
+        epilog="Ctrl-C is safe: run the same command again to continue.",
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="{nsynth,folder,soundfont}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("src", type=Path, metavar="SRC", help="where the notes are")
+    common.add_argument("out", type=Path, metavar="OUT", help="folder for the prepared data")
+    common.add_argument("--jobs", type=int, default=2, help="threads (default: %(default)s)")
+    common.add_argument("--sample-rate", type=int, default=44_100, help="Hz (default: %(default)s)")
+    common.add_argument("--json", action="store_true", help="print the summary as JSON, no progress bar")
+    checked = argparse.ArgumentParser(add_help=False)
+    checked.add_argument("--no-pitch-check", action="store_true", help="trust every pitch label")
+    licensed = argparse.ArgumentParser(add_help=False)
+    licensed.add_argument("--licence", help="licence of the notes, kept with each of them")
+
+    kinds.add_parser("nsynth", parents=[common, checked], help="NSynth as published: examples.json and audio/")
+    kinds.add_parser(
+        "folder",
+        parents=[common, checked, licensed],
+        help="a folder of WAV or FLAC notes, named by pitch or listed in a CSV",
+    )
+    soundfont = kinds.add_parser("soundfont", parents=[common, licensed], help="notes rendered from a .sf2 file")
+    soundfont.add_argument("--programs", help="program numbers such as 0,4,40-42 (default: about 45 pitched ones)")
+    soundfont.add_argument("--all-programs", action="store_true", help="every program of the SoundFont")
+    soundfont.add_argument("--notes-per-program", type=int, default=48, help="(default: %(default)s)")
+    soundfont.add_argument("--pitch-step", type=int, default=3, help="semitones (default: %(default)s)")
+    soundfont.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
