@@ -1,0 +1,121 @@
+"""What a training run is told: one typed record, its presets and its JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from noisysynth.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Every default says why. Sizes of batches are chosen for two CPU cores: about 0.3 s per step."""
+
+    seed: int = 0
+    minutes: float = 15.0  # wall time unless --minutes or --steps says otherwise
+
+    # Networks. 256 x 3 plays 64 voices in 6 % of a core; wider sounds a little better and plays fewer.
+    generator_width: int = 256
+    generator_layers: int = 3
+    mapping_width: int = 192
+    encoder_width: int = 96
+    discriminator_width: int = 96
+
+    # Reconstruction: single instants of many notes teach more per second than whole notes of a few.
+    reconstruction_notes: int = 48
+    frames_per_note: int = 40
+    peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
+    kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
+    decay_weight: float = 0.2
+
+    # The adversarial part begins when reconstruction has found the instruments; it then sharpens and fills the prior.
+    warmup_steps: int = 600
+    adversarial_notes: int = 24
+    prior_share: float = 0.5  # of adversarial notes drawn from the prior; the others keep encoded ones honest
+    whole_frames: int = 64
+    window_frames: int = 48
+    window_step: int = 2  # 125 frames/s: tremolo and vibrato, at half the cost
+    adversarial_weight: float = 0.1
+    gradient_penalty: float = 1.0  # R1 and R2; without them the trial's pure GAN ended in NaN
+
+    learning_rate: float = 1e-3
+    discriminator_learning_rate: float = 4e-4
+    gradient_clip: float = 2.0
+    ema_decay: float = 0.998  # about the last 500 steps: a short run has few thousand
+
+    # Multi-scale spectral distance of rendered crops; costs more than all the rest, so off for short runs.
+    audio_weight: float = 0.0
+    audio_notes: int = 4
+    audio_seconds: float = 0.5
+
+    checkpoint_steps: int = 250
+    evaluation_notes: int = 192
+    max_notes: int = 6000  # held in memory, about 0.3 MB each
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            kind = int if field.type == "int" else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value) or value < 0:
+                raise UserError(f"config: {field.name} must be a number that is not negative, not {value!r}")
+        for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "checkpoint_steps", "max_notes"):
+            if getattr(self, name) < 2:
+                raise UserError(f"config: {name} must be at least 2")
+        for name in ("generator_width", "whole_frames", "window_frames", "frames_per_note"):
+            if getattr(self, name) < 8:
+                raise UserError(f"config: {name} must be at least 8")
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> TrainConfig:
+        """A config from a JSON object; what it leaves out keeps its default. Raise UserError on an unknown key."""
+        if not isinstance(data, dict):
+            raise UserError("config: must be a JSON object")
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise UserError(f"config: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        return cls(**data)
+
+
+PRESETS: dict[str, TrainConfig] = {
+    # A playable instrument in 15 minutes on two cores.
+    "quick": TrainConfig(),
+    # Runs through every line in seconds; for tests.
+    "tiny": TrainConfig(
+        minutes=1.0,
+        generator_width=32,
+        generator_layers=2,
+        mapping_width=24,
+        encoder_width=16,
+        discriminator_width=16,
+        reconstruction_notes=6,
+        frames_per_note=24,
+        warmup_steps=3,
+        adversarial_notes=4,
+        whole_frames=18,
+        window_frames=12,
+        checkpoint_steps=4,
+        evaluation_notes=8,
+    ),
+}
+
+
+def load_config(name_or_file: str) -> TrainConfig:
+    """A preset by name or a config from a JSON file; raise UserError when it is neither."""
+    if name_or_file in PRESETS:
+        return PRESETS[name_or_file]
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise UserError(f"no config named {name_or_file!r} ({', '.join(PRESETS)}) and no such file")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a JSON config: {error}") from error
+    return TrainConfig.from_json(data)

@@ -1,0 +1,86 @@
+"""Losses in control space, in units of about what an ear would notice."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from noisysynth.train.control_features import FLOOR_DB, power_db
+from noisysynth.train.note_bank import Frames
+
+_MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
+_NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
+_NEPER = math.log(10.0) / 10.0
+
+
+class ReconstructionTerms(NamedTuple):
+    """harmonics_db, noise_db, level_db: mean differences in dB; cents: mean difference, where the note is heard."""
+
+    harmonics_db: Tensor
+    noise_db: Tensor
+    level_db: Tensor
+    cents: Tensor
+
+    def total(self) -> Tensor:
+        """One number, of order 1 for a poor and 0.2 for a good reconstruction."""
+        return (self.harmonics_db + 0.7 * self.noise_db + self.level_db) / 10.0 + self.cents / 30.0
+
+
+def erb_weights(pitch: Tensor, n_partials: int) -> Tensor:
+    """[V, n_partials]: each partial's share of an auditory filter, 1 where partials are resolved.
+
+    Equivalent rectangular bandwidth 24.7 + 0.108 f (Glasberg and Moore, 1990).
+    """
+    f0_hz = (440.0 * torch.exp2((pitch - 69.0) / 12.0)).unsqueeze(-1)
+    partial_hz = f0_hz * torch.arange(1, n_partials + 1, device=pitch.device)
+    return (f0_hz / (24.7 + 0.108 * partial_hz)).clamp(max=1.0) * (partial_hz < 20_000.0)
+
+
+def reconstruction(fake: Frames, real: Frames) -> ReconstructionTerms:
+    """How far `fake` is from `real`, the same notes at the same instants."""
+    total = real.partials.square().sum(-1, keepdim=True)
+    floor = 10.0 ** (FLOOR_DB / 10.0) + total * 10.0 ** (_MASKED_DB / 10.0)
+    difference = 10.0 * (torch.log10(fake.partials.square() + floor) - torch.log10(real.partials.square() + floor))
+    weights = erb_weights(real.pitch, real.partials.shape[-1]).unsqueeze(1)
+    harmonics_db = (difference.abs() * weights).sum(-1) / weights.sum(-1)
+    level_db = _level_db(fake) - _level_db(real)
+
+    # The noise of one analysed frame is itself random, its power exponentially distributed about the band's
+    # level. Itakura-Saito is that distribution's likelihood: least at the mean power, where L1 in dB is 2 dB low.
+    noise_floor = 10.0 ** (_NOISE_FLOOR_DB / 10.0)
+    ratio = torch.log((real.noise.square() + noise_floor) / (fake.noise.square() + noise_floor))
+    bounded = ratio.clamp(max=1.5)
+    noise = torch.exp(bounded) * (1.0 + (ratio - bounded)) - ratio - 1.0
+
+    audible = (total.squeeze(-1) > 1e-6).float()
+    cents = ((fake.cents - real.cents).clamp(-100.0, 100.0).abs() * audible).sum() / audible.sum().clamp(min=1.0)
+    return ReconstructionTerms(
+        harmonics_db=harmonics_db.mean(),
+        noise_db=noise.mean() / _NEPER,
+        level_db=level_db.abs().mean(),
+        cents=cents,
+    )
+
+
+def _level_db(frames: Frames) -> Tensor:
+    return power_db(frames.partials.sum(-1).square(), -76.0)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Of N(mean, exp(log_variance)) [B, Z] from N(0, I), in nats per note."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(-1).mean()
+
+
+def relativistic_loss(winner: Tensor, loser: Tensor) -> Tensor:
+    """Pairs [B] of scores: small when the winner's is higher (R3GAN: Huang et al. 2024, equation 2)."""
+    return softplus(loser - winner).mean()
+
+
+def gradient_penalty(scores: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Mean squared norm of the scores' gradient by the inputs [B, ...]: R1 on real, R2 on generated ones."""
+    gradients = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
+    return torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0).mean()

@@ -1,0 +1,265 @@
+"""The training notes in memory, and the batches of instants that are drawn from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from noisysynth.errors import UserError
+from noisysynth.spec import SynthSpec
+from noisysynth.train.networks.generator import Controls
+from noisysynth.train.networks.time_features import onset_gain
+
+LOG_MEL_FLOOR = -11.5  # of `noisysynth.features`
+_AUDIBLE = 10.0 ** (-72.0 / 20.0)
+_LONGEST_HOLD_S = 3600.0
+_SUSTAINED_DB_PER_S = 1.5
+
+
+class Note(Protocol):
+    """What the trainer reads of a prepared note; see `noisysynth.train.prepared`."""
+
+    cents: Any
+    harmonics: Any
+    noise: Any
+    log_mel: Any
+    pitch: float
+    velocity: float
+    gate_s: float | None
+    instrument: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """V notes at F instants each.
+
+    pitch, velocity: [V]. time_on, time_off: [V, F] s. cents: [V, F]. partials: [V, F, H], peak amplitudes.
+    noise: [V, F, N], band RMS.
+    """
+
+    pitch: Tensor
+    velocity: Tensor
+    time_on: Tensor
+    time_off: Tensor
+    cents: Tensor
+    partials: Tensor
+    noise: Tensor
+
+    def with_controls(self, controls: Controls) -> Frames:
+        """The same notes and instants, with what a control network says of them."""
+        return dataclasses.replace(
+            self,
+            cents=torch.log2(controls.f0_ratio) * 1200.0,
+            partials=controls.amplitude.unsqueeze(-1) * controls.harmonics,
+            noise=controls.noise,
+        )
+
+    def rows(self, rows: slice | Tensor) -> Frames:
+        """Some of the notes."""
+        return Frames(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Frames]) -> Frames:
+        names = [field.name for field in dataclasses.fields(Frames)]
+        return Frames(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
+class NoteBank:
+    """All notes of one split in memory, packed frame after frame, half precision where it is large.
+
+    Each note's sustained detune is taken out of its cents: an instrument shall be in tune. Where no gate is known the
+    note counts as held to the end of its recording. A note is silent after a recording that ends in silence.
+    hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
+    """
+
+    def __init__(self, notes: Iterable[Note], spec: SynthSpec, instruments: Sequence[str]) -> None:
+        self.spec = spec
+        self.instruments = list(instruments)
+        number = {name: i for i, name in enumerate(self.instruments)}
+        packed: dict[str, list[Tensor]] = {"cents": [], "partials": [], "noise": [], "log_mel": []}
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("length", "gate", "end", "mel_length", "pitch", "velocity", "instrument", "decay")
+        }
+        for note in notes:
+            cents, partials, noise = (np.asarray(a, np.float32) for a in (note.cents, note.harmonics, note.noise))
+            if not all(np.isfinite(a).all() for a in (cents, partials, noise, note.log_mel)):
+                raise UserError(f"a note of {note.instrument} (pitch {note.pitch}) in the data set is not finite")
+            level = partials.sum(axis=1)
+            loudness = level + np.sqrt(np.square(noise).sum(axis=1))
+            length, gate = len(cents), _gate_frames(note, spec.frame_rate)
+            fades = note.gate_s is not None and loudness[-1] < max(_AUDIBLE, 1e-3 * float(loudness.max()))
+            cents = cents - _sustained_cents(cents, level, min(gate, length))
+            for name, values in (("cents", cents), ("partials", partials), ("noise", noise), ("log_mel", note.log_mel)):
+                packed[name].append(torch.from_numpy(np.asarray(values, np.float16)))
+            row = {
+                "length": length,
+                "gate": gate if fades else min(gate, length),
+                "end": max(length, gate + spec.frame_rate // 2) if fades else length,
+                "mel_length": len(note.log_mel),
+                "pitch": float(note.pitch),
+                "velocity": float(note.velocity),
+                "instrument": number[note.instrument],
+                "decay": hold_decay_db_per_s(level, min(gate, length), spec.frame_rate),
+            }
+            for name, value in row.items():
+                columns[name].append(value)
+        if not columns["length"]:
+            raise UserError("the data set has no notes to train on")
+        self.cents, self.partials, self.noise, self.log_mel = (torch.cat(packed[name]) for name in packed)
+        self.length, self.gate, self.end, self.mel_length, self.pitch, self.velocity, self.instrument = (
+            torch.tensor(columns[name]) for name in list(columns)[:-1]
+        )
+        self.first = torch.cumsum(self.length, 0) - self.length
+        self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
+        decays = columns["decay"]
+        self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
+        self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])
+        self._peers = [torch.nonzero(self.instrument == i).flatten() for i in range(len(self.instruments))]
+
+    def __len__(self) -> int:
+        return len(self.pitch)
+
+    def peers(self, rows: Tensor, rng: torch.Generator) -> Tensor:
+        """For each note another one (or itself) of the same instrument, [len(rows)]."""
+        share = torch.rand(len(rows), generator=rng)
+        peers = [self._peers[i] for i in self.instrument[rows].tolist()]
+        return torch.stack([p[int(u * len(p))] for p, u in zip(peers, share.tolist(), strict=True)])
+
+    def log_mels(self, rows: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """Encoder input [V, Tm, mels], silence after the shorter ones.
+
+        With `rng`, all are cut to a random length under four seconds, as a recording may have any.
+        """
+        longest = int(self.mel_length[rows].max())
+        if rng is not None:
+            longest = min(longest, int(40 + 160 * float(torch.rand((), generator=rng))))
+        index = torch.arange(longest)
+        inside = index < self.mel_length[rows].unsqueeze(-1)
+        log_mel = self.log_mel[(self.first_mel[rows].unsqueeze(-1) + index).clamp(max=len(self.log_mel) - 1)]
+        return torch.where(inside.unsqueeze(-1), log_mel.float(), LOG_MEL_FLOOR)
+
+    def at(self, rows: Tensor, index: Tensor) -> Frames:
+        """Notes `rows` [V] at frames `index` [V, F]; silence after the end of a recording."""
+        seconds = index.float() / self.spec.frame_rate
+        gate_s = self.gate[rows].float().unsqueeze(-1) / self.spec.frame_rate
+        last = self.length[rows].unsqueeze(-1) - 1
+        at = self.first[rows].unsqueeze(-1) + torch.minimum(index, last)
+        # The network starts each note from silence, so the recording must, or the first frame gives it away.
+        gain = (onset_gain(seconds) * (index <= last)).unsqueeze(-1)
+        return Frames(
+            pitch=self.pitch[rows],
+            velocity=self.velocity[rows],
+            time_on=seconds,
+            time_off=seconds - gate_s,
+            cents=self.cents[at].float(),
+            partials=self.partials[at].float() * gain,
+            noise=self.noise[at].float() * gain,
+        )
+
+    def scattered(self, rows: Tensor, n_frames: int, rng: torch.Generator) -> Frames:
+        """Random instants [V, n_frames], dense after note-on and around note-off, and some of endless holding.
+
+        A held note that goes on past its recording keeps the level of its end or goes on decaying at its own rate.
+        """
+        n_off = n_frames * 3 // 10
+        n_on = n_frames * 3 // 10
+        n_hold = max(1, n_frames // 12)
+        n_body = n_frames - n_off - n_on - n_hold
+
+        def uniform(n: int) -> Tensor:
+            return torch.rand(len(rows), n, generator=rng)
+
+        end, gate = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate))
+        rate = self.spec.frame_rate
+        on = 1.0 + uniform(n_on).square() * (0.2 * rate)
+        body = uniform(n_body) * end
+        off = gate - 0.01 * rate + uniform(n_off).square() * (0.6 * rate)
+        hold = gate * (0.7 + 0.3 * uniform(n_hold)) - 1.0
+        index = torch.cat([on, body, off, hold], dim=1).long()
+        index = torch.minimum(index.clamp(min=0), (end - 1).long())
+        frames = self.at(rows, index)
+
+        extra_s = torch.zeros(index.shape)
+        long_enough = (self.gate[rows] > 0.6 * rate) & self.hold_decay_known[rows]
+        low, high = math.log(0.05), math.log(_LONGEST_HOLD_S)
+        extra_s[:, -n_hold:] = torch.exp(low + (high - low) * uniform(n_hold)) * long_enough.unsqueeze(-1)
+        fall_db = torch.square(3.0 * self.hold_decay[rows].clamp(min=0.0)).unsqueeze(-1) * extra_s
+        gain = torch.exp(-fall_db * (math.log(10.0) / 20.0)).unsqueeze(-1)
+        # A sustained note may be let go at any time after: only the time since note-on then differs.
+        sustained = long_enough & (self.hold_decay[rows] < 0.0) & (uniform(1)[:, 0] < 0.5)
+        shift_s = torch.exp(low + (high - low) * uniform(1)) * sustained.unsqueeze(-1)
+        extra_s = torch.where(frames.time_off >= 0.0, shift_s, extra_s)
+        return dataclasses.replace(
+            frames,
+            time_on=frames.time_on + extra_s,
+            partials=frames.partials * gain,
+            noise=frames.noise * gain,
+        )
+
+    def whole(self, rows: Tensor, n_frames: int) -> Frames:
+        """Whole notes on a warped grid [V, n_frames]: 5/9 from note-on, the rest from note-off, both dense first."""
+        n_on = n_frames * 5 // 9
+        end, gate = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate))
+        on = 1.0 + _warp(n_on, gate - 2.0)
+        off = gate + _warp(n_frames - n_on, end - gate - 1.0)
+        index = torch.cat([on, off], dim=1).round().long()
+        return self.at(rows, torch.minimum(index.clamp(min=0), (end - 1).long()))
+
+    def window(self, rows: Tensor, n_frames: int, step: int, rng: torch.Generator) -> Frames:
+        """A stretch [V, n_frames] of every `step`-th frame from a random start."""
+        room = (self.end[rows] - n_frames * step).clamp(min=1).float()
+        start = 1 + (torch.rand(len(rows), generator=rng) * room).long()
+        index = start.unsqueeze(-1) + step * torch.arange(n_frames)
+        return self.at(rows, torch.minimum(index, self.end[rows].unsqueeze(-1) - 1))
+
+
+def _warp(n: int, extent: Tensor) -> Tensor:
+    """[V, n] from 0 to extent [V, 1], steps growing geometrically from about one frame."""
+    extent = extent.clamp(min=0.0)
+    u = torch.linspace(0.0, 1.0, n)
+    return torch.expm1(u * torch.log1p(extent / 6.0)) * 6.0
+
+
+def _gate_frames(note: Note, frame_rate: int) -> int:
+    frames = len(note.cents)
+    return frames if note.gate_s is None else max(1, round(note.gate_s * frame_rate))
+
+
+def _sustained_cents(cents: NDArray[np.float32], level: NDArray[np.float32], gate: int) -> float:
+    """Median cents of the held, sounding part past the attack."""
+    held = slice(min(gate // 3, 30), gate)
+    sounding = level[held] > 0.1 * level.max(initial=0.0)
+    values = cents[held][sounding]
+    return float(np.median(values if len(values) else cents))
+
+
+def hold_decay_db_per_s(level: NDArray[np.float32], gate: int, frame_rate: int) -> float | None:
+    """How fast a held note dies away in its late audible part; None where that cannot be told.
+
+    level: [F], sum of partial amplitudes. gate: frames held. Least-squares line through the second half of what is
+    audible after the loudest frame, at least 0.3 s of it, or of anything audible when the note is over sooner.
+    """
+    held = level[:gate]
+    if not len(held) or held.max() <= _AUDIBLE:
+        return None
+    peak = int(held.argmax())
+    audible = np.flatnonzero(held[peak:] > max(_AUDIBLE, 1e-3 * float(held.max())))
+    end = peak + int(audible[-1]) + 1
+    start = max(peak, end - max((end - peak) // 2, int(0.3 * frame_rate)))
+    dies = end < len(held)
+    if end - start < int((0.04 if dies else 0.3) * frame_rate):
+        return None
+    db = 20.0 * np.log10(held[start:end] + 1e-6)
+    slope = np.polyfit(np.arange(len(db)) / frame_rate, db, 1)[0]
+    return float(np.clip(-slope, 0.0, 400.0))
+
+
+def _coordinate(decay_db_per_s: float) -> float:
+    return math.sqrt(decay_db_per_s) / 3.0 if decay_db_per_s > _SUSTAINED_DB_PER_S else -0.5

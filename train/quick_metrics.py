@@ -1,0 +1,76 @@
+"""Figures that tell during training whether it goes well, from controls alone; the full evaluation listens to audio."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from noisysynth.train.control_features import ControlFeatures
+from noisysynth.train.losses import reconstruction
+from noisysynth.train.networks.encoder import Encoder
+from noisysynth.train.networks.generator import Generator
+from noisysynth.train.note_bank import Frames, NoteBank
+
+_N_COEFFICIENTS = 13
+
+
+def trajectory_statistics(frames: Frames, features: ControlFeatures) -> Tensor:
+    """[V, 52]: mean MFCCs of attack, body and release and their deviation over the note.
+
+    frames: whole notes, from `NoteBank.whole`.
+    """
+    mel_db = features.mel_db(frames.partials, frames.noise, frames.pitch)
+    mfcc = features.mfcc(mel_db)[..., :_N_COEFFICIENTS]
+    n = mfcc.shape[1]
+    parts = [mfcc[:, : n // 4].mean(1), mfcc[:, n // 4 : n * 5 // 9].mean(1), mfcc[:, n * 5 // 9 :].mean(1)]
+    return torch.cat([*parts, mfcc.std(1)], dim=-1)
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    """Between Gaussians fitted to two sets [n, D] (Dowson and Landau, 1982); biased upwards when n is small."""
+    a, b = first.double().numpy(), second.double().numpy()
+    mean = a.mean(0) - b.mean(0)
+    cov_a, cov_b = np.cov(a.T), np.cov(b.T)
+    root_a = _root(cov_a)
+    cross = _root(root_a @ cov_b @ root_a)
+    return float(mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2.0 * np.trace(cross))
+
+
+def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    root: NDArray[np.float64] = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
+    return root
+
+
+@torch.no_grad()
+def evaluate(generator: Generator, encoder: Encoder, held_out: NoteBank, train: NoteBank, n: int) -> dict[str, float]:
+    """Reconstruction of up to n held-out notes, and n notes drawn from the prior at their pitches and gates.
+
+    harmonics_db, noise_db, level_db, cents: mean reconstruction differences. frechet: of prior notes against
+    the held-out ones; frechet_floor: of as many training notes. diversity: mean deviation of the statistics over the
+    prior notes, over that of real ones. prior_cents: 95th percentile of the deviation from nominal pitch.
+    Every call draws the same latents.
+    """
+    rng = torch.Generator().manual_seed(1)
+    features = ControlFeatures(generator.spec)
+    rows = torch.randperm(len(held_out), generator=rng)[:n]
+    others = torch.randperm(len(train), generator=rng)[: len(rows)]
+    real = held_out.whole(rows, 64)
+    mean, _ = encoder(held_out.log_mels(rows))
+    rebuilt = real.with_controls(generator(mean, real.pitch, real.velocity, real.time_on, real.time_off))
+    terms = reconstruction(rebuilt, real)
+    z = torch.randn(len(rows), generator.spec.latent_size, generator=rng)
+    drawn = real.with_controls(generator(z, real.pitch, real.velocity, real.time_on, real.time_off))
+    statistics = {
+        name: trajectory_statistics(frames, features)
+        for name, frames in (("real", real), ("drawn", drawn), ("rebuilt", rebuilt), ("train", train.whole(others, 64)))
+    }
+    figures = {name: float(value) for name, value in terms._asdict().items()}
+    if len(rows) > 2:
+        for name, other in (("frechet", "drawn"), ("frechet_rebuilt", "rebuilt"), ("frechet_floor", "train")):
+            figures[name] = frechet_distance(statistics[other], statistics["real"])
+        figures["diversity"] = float(statistics["drawn"].std(0).mean() / statistics["real"].std(0).mean())
+    figures["prior_cents"] = float(drawn.cents.abs().flatten().quantile(0.95))
+    return figures
