@@ -76,7 +76,7 @@ def partials_below_nyquist(hz_start, hz_end, sample_rate, n_partials):  # type: 
     highest = max(hz_start, hz_end)
     if not highest > 0.0:
         return 0
-    return min(n_partials, int(math.ceil(0.5 * sample_rate / highest)) - 1)
+    return min(n_partials, math.ceil(0.5 * sample_rate / highest) - 1)
 
 
 def _render_harmonics(f0_hz, amplitudes, sample_rate, hop, phase, out):  # type: ignore[no-untyped-def]

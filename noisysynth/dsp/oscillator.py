@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-# NaN and infinity keep their meaning (the guards at the end of the path rely on them), everything else may be reordered.
+# NaN and infinity keep their meaning, as the guards at the end of the path rely on them; sums may be reordered.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 
 

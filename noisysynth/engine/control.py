@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from noisysynth.engine.audio import OutputStream
 from noisysynth.engine.offline import SilentStream
 from noisysynth.engine.performer import LOOKAHEAD, Performer
+from noisysynth.engine.priority import raise_thread_priority
 from noisysynth.engine.queues import rendered_samples
 from noisysynth.engine.state import frame_samples
 from noisysynth.events import NOW
@@ -67,6 +68,7 @@ class ControlThread:
         self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
+        raise_thread_priority()
         try:
             while self._running:
                 self._inbox.arrived.wait(_TICK_S)

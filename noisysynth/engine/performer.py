@@ -44,7 +44,7 @@ class Performer:
     """Plays one instrument on one engine state (a row of STATE_DTYPE that was prepared)."""
 
     def __init__(self, instrument: Instrument, net: ControlNet, state: np.void, block_size: int) -> None:
-        """block_size: the most samples that will be rendered without `advance` in between. UserError when it is too large."""
+        """block_size: the most samples rendered without `advance` in between. UserError when it is too large."""
         self._state = state
         self._hop = frame_samples(float(state["sample_rate"]))
         self._lookahead = LOOKAHEAD + math.ceil(block_size / self._hop)

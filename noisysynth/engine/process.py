@@ -181,7 +181,8 @@ class EngineProcess:
         return problem
 
     def _prepare(self, sample_rate: int, block_size: int) -> None:
-        assert self._instrument is not None and self._net is not None
+        assert self._instrument is not None
+        assert self._net is not None
         midi_events = self._midi_events
         parameters = self._state["parameters"].copy()
         prepare(self._state, self._instrument.spec, sample_rate)
@@ -190,7 +191,9 @@ class EngineProcess:
         self._performer = Performer(self._instrument, self._net, self._state[0], block_size)
 
     def _start_control(self) -> None:
-        assert self._stream is not None and self._instrument is not None and self._net is not None
+        assert self._stream is not None
+        assert self._instrument is not None
+        assert self._net is not None
         self._performer.load(self._instrument, self._net)
         self._control = ControlThread(
             self._performer, self._state[0], self._stream, self._choice.block_size, self._inbox

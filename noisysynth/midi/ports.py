@@ -84,17 +84,14 @@ class MidiInputs:
                 continue
             with contextlib.suppress(Exception), quiet_stderr():
                 # Each system raises errors of its own kind when it is not there.
-                scanner = rtmidi.MidiIn(api, name=f"{CLIENT_NAME} ports")
-                scanner.get_ports()
-                if self._scanner is None and api != rtmidi.API_UNIX_JACK:
-                    self._scanner, self._api = scanner, api
+                midi_in = rtmidi.MidiIn(api, name=CLIENT_NAME)
+                midi_in.get_ports()
                 if api != getattr(rtmidi, "API_WINDOWS_MM", None):
-                    virtual = rtmidi.MidiIn(api, name=CLIENT_NAME)
-                    virtual.open_virtual_port(VIRTUAL_PORT)
-                    self._attach(virtual)
-                    self._virtual.append(virtual)
-                if self._scanner is None:
-                    self._scanner, self._api = scanner, api
+                    midi_in.open_virtual_port(VIRTUAL_PORT)
+                    self._attach(midi_in)
+                self._virtual.append(midi_in)
+                if self._scanner is None or self._api == rtmidi.API_UNIX_JACK:
+                    self._scanner, self._api = midi_in, api
         if self._scanner is None:
             self._tell("no MIDI: the system offers none; the computer keyboard and the mouse still play")
             return
