@@ -96,13 +96,11 @@ def training_of(data: Mapping[str, Any]) -> Training:
     """What the file will say of its origin, from a run's own record; what that leaves out stays empty."""
     from noisysynth.instrument import MAX_LINES, MAX_TEXT, Training
 
-    attribution = data.get("attribution", ())
-    lines = attribution.splitlines() if isinstance(attribution, str) else attribution
     metrics = data.get("metrics") or {}
     return Training(
-        data=_plain(data.get("data", "")),
-        licence=_plain(data.get("licence", "")),
-        attribution=tuple(_plain(line)[:MAX_TEXT] for line in lines)[:MAX_LINES],
+        data=_plain(data.get("dataset", "")),
+        licence="; ".join(_lines(data.get("licence")))[:MAX_TEXT],
+        attribution=tuple(line[:MAX_TEXT] for line in _lines(data.get("attribution")))[:MAX_LINES],
         hours=float(data.get("minutes", 0.0)) / 60.0,
         steps=int(data.get("steps", 0)),
         metrics={str(key): float(value) for key, value in metrics.items() if _is_finite(value)},
@@ -120,6 +118,11 @@ def report(path: Path, size: int, instrument: Instrument) -> dict[str, Any]:
         "pitch_range": list(instrument.pitch_range),
         "metrics": dict(instrument.training.metrics),
     }
+
+
+def _lines(value: str | Sequence[object] | None) -> list[str]:
+    lines = value.splitlines() if isinstance(value, str) else value or ()
+    return [plain for line in lines if (plain := _plain(line))]
 
 
 def _plain(value: object) -> str:

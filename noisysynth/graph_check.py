@@ -124,8 +124,9 @@ def _check_nodes(graph: Any, label: str) -> None:
     if len(graph.node) > MAX_NODES:
         raise BadFile(f"its {label} has {len(graph.node)} nodes, limit {MAX_NODES}")
     for node in graph.node:
-        if node.domain not in ("", "ai.onnx") or node.op_type not in ALLOWED_OPERATORS:
-            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        domain, op_type = _text(node.domain), _text(node.op_type)
+        if domain not in ("", "ai.onnx") or op_type not in ALLOWED_OPERATORS:
+            name = f"{domain}.{op_type}" if domain else op_type
             raise BadFile(f"its {label} uses the operator {quoted(name)}, which instruments may not")
         for attribute in node.attribute:
             if attribute.HasField("g") or len(attribute.graphs):
@@ -139,11 +140,11 @@ def _check_nodes(graph: Any, label: str) -> None:
 
 
 def _check_ports(values: Any, ports: Sequence[Port], label: str, *, free_only: bool) -> None:
-    names = [value.name for value in values]
+    names = [_text(value.name) for value in values]
     expected = [port.name for port in ports]
     if sorted(names) != sorted(expected):
         raise BadFile(f"its {label} are {quoted(', '.join(names))}, not {', '.join(expected)}")
-    by_name = {value.name: value for value in values}
+    by_name = dict(zip(names, values, strict=True))
     for port in ports:
         kind = by_name[port.name].type
         if not kind.HasField("tensor_type") or kind.tensor_type.elem_type != 1:
@@ -164,3 +165,8 @@ def _check_ports(values: Any, ports: Sequence[Port], label: str, *, free_only: b
                 raise BadFile(f"its {label}: {port.name} has a size of {fixed} where the spec says {size}")
             if size is not None and fixed is None and free_only:
                 raise BadFile(f"its {label}: {port.name} leaves a size open where the spec says {size}")
+
+
+def _text(value: str | bytes) -> str:
+    """Protobuf hands out a string that is not UTF-8 as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

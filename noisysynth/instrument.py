@@ -254,7 +254,7 @@ def _parse(data: bytes) -> Instrument:
         raise BadFile("it is empty")
     if not data.startswith(b"PK\x03\x04"):
         raise BadFile("it is not an instrument file", "choose a file ending in .noisy")
-    members = unpack_zip(data, MEMBER_LIMITS, MAX_FILE_BYTES, len(MEMBER_LIMITS))
+    members = unpack_zip(data, MEMBER_LIMITS, MAX_FILE_BYTES)
     for name in REQUIRED_MEMBERS:
         if name not in members:
             raise BadFile(f"it has no {name}")
