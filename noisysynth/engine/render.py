@@ -80,7 +80,6 @@ def _start_voice(state, voice, note_id, onset):  # type: ignore[no-untyped-def]
     state.voice_hz[voice] = state.ring_hz[voice, 0]
     _copy(state.voice_partials[voice], state.ring_partials[voice, 0], n)
     _copy(state.voice_noise[voice], state.ring_noise[voice, 0], state.n_noise_bands)
-    state.voice_heard_hz[voice] = state.ring_hz[voice, 0] * state.pitch_ratio
     for k in range(n):
         state.voice_heard[voice, k] = np.float32(0)
 
@@ -153,6 +152,8 @@ def _render_voice(state, voice, pitch_ratio):  # type: ignore[no-untyped-def]
     share = np.float32(1) / np.float32(remaining)
     slot = state.voice_slot[voice]
 
+    if state.voice_age[voice] == 0:
+        state.voice_heard_hz[voice] = state.voice_hz[voice] * pitch_ratio
     state.voice_hz[voice] += (state.ring_hz[voice, slot] - state.voice_hz[voice]) * share
     hz_start = state.voice_heard_hz[voice]
     hz_end = state.voice_hz[voice] * pitch_ratio

@@ -1,0 +1,155 @@
+"""What the keyboard player's gestures do: pedals, retriggering, latent moves, parameters, panic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
+from noisysynth.engine.glide import LatentGlide
+from noisysynth.engine.state import POLYPHONY
+from noisysynth.events import EventKind, make_event
+from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
+
+
+def loudness(audio: np.ndarray, start_s: float, end_s: float) -> float:
+    return level_db(audio[int(start_s * RATE) : int(end_s * RATE)])
+
+
+def centroid_hz(audio: np.ndarray, start_s: float, end_s: float) -> float:
+    x = audio[int(start_s * RATE) : int(end_s * RATE), 0]
+    spectrum = np.abs(np.fft.rfft(x * np.hanning(len(x))))
+    return float((np.fft.rfftfreq(len(x), 1 / RATE) * spectrum).sum() / spectrum.sum())
+
+
+def test_a_note_ends_when_its_key_goes_up() -> None:
+    audio = render(2.0, note(0.1, 0.5, 60))
+    assert loudness(audio, 0.3, 0.5) > -45
+    assert loudness(audio, 1.4, 1.6) < -110
+
+
+def test_the_sustain_pedal_holds_notes_until_it_goes_up() -> None:
+    audio = render(3.0, controller(0.05, 64, 1.0), note(0.1, 0.2, 60), controller(1.0, 64, 0.0))
+    assert abs(loudness(audio, 0.8, 0.95) - loudness(audio, 0.2, 0.28)) < 0.5
+    assert loudness(audio, 2.0, 2.2) < -100
+
+
+def test_a_pedal_that_comes_after_the_key_went_up_holds_nothing() -> None:
+    audio = render(2.0, note(0.1, 0.2, 60), controller(0.32, 64, 1.0))
+    assert loudness(audio, 1.5, 1.7) < -100
+
+
+def test_the_same_key_under_the_pedal_does_not_pile_up() -> None:
+    instrument_engine = engine()
+    hits = [note(0.1 + 0.1 * i, 0.02, 60) for i in range(20)]
+    instrument_engine.render(song(controller(0.05, 64, 1.0), *hits), 3 * RATE)
+    assert instrument_engine.performer.voices.sounding.sum() == 1
+
+
+def test_velocity_is_loudness() -> None:
+    soft, loud = (render(0.6, note(0.1, 1.0, 60, velocity)) for velocity in (0.25, 1.0))
+    assert abs(level_db(loud, soft) - 12.04) < 0.3
+
+
+@pytest.mark.parametrize("off", [EventKind.ALL_NOTES_OFF, EventKind.PANIC])
+def test_everything_can_be_ended_pedal_or_not(off: EventKind) -> None:
+    instrument_engine = engine()
+    notes = [note(0.1, 9.0, 40 + i) for i in range(10)]
+    end = [make_event(off, time=RATE // 2)]
+    audio = instrument_engine.render(song(controller(0, 64, 1.0), *notes, end), 3 * RATE)
+    assert instrument_engine.state["active_voices"] == 0
+    assert not instrument_engine.performer.voices.sounding.any()
+    if off == EventKind.PANIC:
+        assert loudness(audio, 0.52, 0.6) < -100
+
+
+def test_moving_the_latent_moves_sounding_notes_in_morph_time() -> None:
+    moves = (parameter(0, "morph_time", 0.5), parameter(1.0, "pad_x", 1.0), parameter(0, "noise_level", -60.0))
+    audio = render(2.0, note(0.1, 3.0, 57), *moves)
+    before, middle, after = (centroid_hz(audio, start, start + 0.1) for start in (0.8, 1.2, 1.8))
+    assert before * 1.3 < after
+    assert before * 1.05 < middle < after / 1.05
+
+
+def test_latent_and_knobs_add_up() -> None:
+    """A preset's latent, or the same latent by pad and knob, sound alike."""
+    latent = np.zeros(8, np.float32)
+    latent[0], latent[1] = 1.0, 0.5
+    by_preset = render(1.0, note(0.3, 1.0, 57), [make_event(EventKind.LATENT, latent=latent, time=0)])
+    by_hand = render(1.0, note(0.3, 1.0, 57), parameter(0, "pad_x", 0.5), parameter(0, "knob_2", 0.5))
+    assert level_db(by_preset - by_hand, by_hand) < -90
+
+
+def test_attack_and_release_stretch_time() -> None:
+    fast = render(1.0, note(0.1, 0.3, 60))
+    slow = render(1.0, note(0.1, 0.3, 60), parameter(0, "attack", 4.0), parameter(0, "release", 4.0))
+    assert loudness(slow, 0.105, 0.12) < loudness(fast, 0.105, 0.12) - 3
+    assert loudness(slow, 0.6, 0.65) > loudness(fast, 0.6, 0.65) + 10
+
+
+def test_every_mapped_controller_moves_its_parameter() -> None:
+    for index, row in enumerate(PARAMETERS):
+        if row.midi_cc is None:
+            continue
+        instrument_engine = engine()
+        instrument_engine.render(song(controller(0.01, row.midi_cc, 1.0)), RATE // 10)
+        assert instrument_engine.performer.values()[index] == row.maximum
+
+
+def test_parameters_are_clipped_and_nonsense_is_ignored() -> None:
+    instrument_engine = engine()
+    latent = np.full(8, np.nan, np.float32)
+    nonsense = [
+        make_event(EventKind.PARAMETER, PARAMETER_INDEX["volume"], 1e9, time=0),
+        make_event(EventKind.PARAMETER, 999, 1.0, time=0),
+        make_event(EventKind.PARAMETER, -1, 1.0, time=0),
+        make_event(EventKind.PARAMETER, PARAMETER_INDEX["pad_x"], np.nan, time=0),
+        make_event(EventKind.NOTE_ON, 300, 1.0, time=0),
+        make_event(EventKind.NOTE_ON, -5, 1.0, time=0),
+        make_event(EventKind.LATENT, latent=latent, time=0),
+    ]
+    audio = instrument_engine.render(song(nonsense, note(0.1, 1.0, 60)), RATE // 2)
+    assert instrument_engine.performer.values()[PARAMETER_INDEX["volume"]] == 6.0
+    assert np.isfinite(audio).all()
+    assert loudness(audio, 0.2, 0.4) > -50
+
+
+def test_random_playing_ends_in_silence_without_a_stuck_note() -> None:
+    """Thousands of random events of every kind; then every key and pedal is let go."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for _ in range(3000):
+        time = int(rng.integers(0, 4 * RATE))
+        kind = EventKind(int(rng.choice([1, 1, 1, 2, 2, 2, 3, 4, 5, 6])))
+        index = int(rng.integers(0, 128))
+        latent = rng.normal(size=8).astype(np.float32)
+        rows.append(make_event(kind, index, float(rng.normal()), time=time, channel=int(rng.integers(4)),
+                               latent=latent))  # fmt: skip
+    end = [make_event(EventKind.ALL_NOTES_OFF, time=4 * RATE), make_event(EventKind.CONTROL_CHANGE, 72, 0.0, time=0)]
+    instrument_engine = engine()
+    audio = instrument_engine.render(song(rows, end), 4 * RATE)
+    assert np.isfinite(audio).all()
+    assert np.abs(audio).max() < 1.0
+    rest = instrument_engine.render(song(), 6 * RATE)
+    assert not instrument_engine.performer.voices.sounding.any()
+    assert np.count_nonzero(instrument_engine.performer.voices.busy_until) == 0
+    assert not rest[-RATE:].any()
+
+
+def test_trills_beyond_polyphony_never_lose_the_newest_note() -> None:
+    instrument_engine = engine()
+    trill = [note(0.01 * i, 8.0, 30 + i % 90) for i in range(3 * POLYPHONY)]
+    instrument_engine.render(song(*trill), 2 * RATE)
+    voices = instrument_engine.performer.voices
+    assert voices.sounding.sum() == POLYPHONY
+    newest = 30 + (3 * POLYPHONY - 1) % 90
+    assert newest in voices.pitch[voices.sounding]
+
+
+def test_a_glide_is_continuous_and_arrives() -> None:
+    glide = LatentGlide(np.zeros(2, np.float32))
+    glide.head_for(np.array([1.0, -1.0], np.float32), 100, 1000)
+    assert np.allclose(glide.at(np.array([0.0, 100, 600, 1100, 9e9]))[:, 0], [0, 0, 0.5, 1, 1])
+    glide.head_for(np.array([0.0, 0.0], np.float32), 600, 100)
+    assert np.allclose(glide.at(np.array([600.0, 650, 700]))[:, 0], [0.5, 0.25, 0])
+    assert glide.moves_after(650)
+    assert not glide.moves_after(700)

@@ -1,0 +1,130 @@
+"""MIDI messages and files as events; noisysynth-render from a song to a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from make_instrument import write_test_instrument
+from noisysynth.cli.render import main
+from noisysynth.errors import UserError
+from noisysynth.events import EventKind
+from noisysynth.midi.messages import event_of
+from noisysynth.midi.song import read_song
+
+
+def write_song(path: Path, *messages: mido.Message | mido.MetaMessage) -> Path:
+    song = mido.MidiFile(ticks_per_beat=480)
+    song.tracks.append(mido.MidiTrack(messages))
+    song.save(path)
+    return path
+
+
+@pytest.fixture
+def tune(tmp_path: Path) -> Path:
+    return write_song(
+        tmp_path / "tune.mid",
+        mido.MetaMessage("set_tempo", tempo=500_000),
+        mido.Message("note_on", note=60, velocity=100),
+        mido.Message("note_on", note=38, velocity=100, channel=9),
+        mido.Message("note_off", note=60, time=480),
+        mido.MetaMessage("set_tempo", tempo=1_000_000),
+        mido.Message("note_on", note=64, velocity=80, time=480),
+        mido.Message("note_on", note=64, velocity=0, time=240),
+    )
+
+
+@pytest.fixture
+def instrument(tmp_path: Path) -> Path:
+    path = tmp_path / "test.noisy"
+    write_test_instrument(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "index", "value"),
+    [
+        ([0x93, 60, 127], EventKind.NOTE_ON, 60, 1.0),
+        ([0x93, 60, 0], EventKind.NOTE_OFF, 60, 0.0),
+        ([0x83, 60, 64], EventKind.NOTE_OFF, 60, 64 / 127),
+        ([0xB3, 64, 127], EventKind.CONTROL_CHANGE, 64, 1.0),
+        ([0xE3, 0, 0], EventKind.PITCH_BEND, 0, -1.0),
+        ([0xE3, 0, 64], EventKind.PITCH_BEND, 0, 0.0),
+        ([0xE3, 127, 127], EventKind.PITCH_BEND, 0, 1.0),
+    ],
+)
+def test_messages_mean_what_midi_says(message: list[int], kind: EventKind, index: int, value: float) -> None:
+    event = event_of(message)
+    assert event is not None
+    assert (event["kind"][0], event["channel"][0], event["index"][0]) == (kind, 3, index)
+    assert event["value"][0] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("message", [[], [0x90], [0x90, 60], [0x90, 60, 200], [0xF0, 1, 2], [0xC0, 5], [0x90, -1, 3]])
+def test_what_is_no_message_is_ignored(message: list[int]) -> None:
+    assert event_of(message) is None
+
+
+def test_a_song_keeps_its_tempo_and_leaves_drums_out(tune: Path) -> None:
+    events, length_s = read_song(tune, 48_000)
+    assert events["kind"].tolist() == [1, 2, 1, 2]
+    assert events["time"].tolist() == [0, 24_000, 24_000 + 48_000, 24_000 + 72_000]
+    assert length_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 10, 20, 40, 60])
+def test_broken_songs_get_one_line(tune: Path, cut: int) -> None:
+    tune.write_bytes(tune.read_bytes()[:cut])
+    with pytest.raises(UserError) as caught:
+        read_song(tune, 48_000)
+    assert "\n" not in str(caught.value)
+    assert "tune.mid" in str(caught.value)
+
+
+def test_a_song_becomes_a_sound_file(tune: Path, instrument: Path, tmp_path: Path) -> None:
+    for name in ("out.wav", "out.flac"):
+        out = tmp_path / name
+        assert main([str(tune), str(out), "--instrument", str(instrument), "--no-progress"]) == 0
+        audio, rate = soundfile.read(out)
+        assert rate == 48_000
+        assert 2.0 < len(audio) / rate < 10.0
+        assert np.abs(audio[: rate // 2]).max() > 0.01
+        assert np.abs(audio[-100:]).max() < 1e-3
+        assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_preset_is_found_by_name(tune: Path, instrument: Path, tmp_path: Path) -> None:
+    plain, bright = tmp_path / "plain.wav", tmp_path / "bright.wav"
+    common = ["--instrument", str(instrument), "--no-progress"]
+    assert main([str(tune), str(plain), *common]) == 0
+    assert main([str(tune), str(bright), "--preset", "bright", *common]) == 0
+    first, second = soundfile.read(plain)[0][:48_000], soundfile.read(bright)[0][:48_000]
+    assert np.abs(first - second).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"song": "missing.mid"}, "missing.mid"),
+        ({"out": "out.mp3"}, "must end in .wav or .flac"),
+        ({"out": "no/such/folder/out.wav"}, "cannot be written"),
+        ({"--instrument": "missing.noisy"}, "missing.noisy"),
+        ({"--preset": "nothing like it"}, "no preset 'nothing like it'"),
+        ({"--sample-rate": "12"}, "sample rate 12"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    change: dict[str, str], says: str, tune: Path, instrument: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"song": str(tune), "out": "out.wav", "--instrument": str(instrument)} | change
+    arguments = [options.pop("song"), str(tmp_path / options.pop("out"))]
+    for name, value in options.items():
+        arguments += [name, value]
+    assert main([*arguments, "--no-progress"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("noisysynth-render: error: ")
+    assert says in error
+    assert error.count("\n") == 1
