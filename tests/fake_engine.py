@@ -1,0 +1,152 @@
+"""FakeEngine: EngineClient without a process, for the window's tests and screenshots. Remembers what it was told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisysynth.engine.client import SCOPE_LENGTH, AudioChoice, AudioDevice, EngineClient, EngineStatus
+from noisysynth.errors import UserError
+from noisysynth.events import EventKind
+from noisysynth.parameters import default_values
+
+SAMPLE_RATE = 48_000
+
+
+class FakeEngine(EngineClient):
+    """The same door. Tests set `meters`, `engine_values`, `devices`, `refuse`; and read `log` and `calls`."""
+
+    def __init__(self, sound: bool = True) -> None:
+        self.sound = sound
+        self.started_with: tuple[Path, AudioChoice | None] | None = None
+        self.stopped = 0
+        self.log: list[tuple[EventKind, int, float]] = []
+        self.latents: list[NDArray[np.float32]] = []
+        self.parameters_set: list[tuple[str, float]] = []
+        self.engine_values = default_values()
+        self.meters: dict[str, Any] = {}
+        self.pending_notices: list[str] = [] if sound else ["no sound device: nothing is plugged in"]
+        self.devices = [
+            AudioDevice("Built-in Audio Analog Stereo", "ALSA", False),
+            AudioDevice("system", "JACK Audio Connection Kit", True),
+        ]
+        self.inputs = {"Keystation 49 MIDI 1": True, "nanoKONTROL2": True}
+        self.audio = AudioChoice()
+        self.instrument: Path | None = None
+        self.refuse = ""  # the next request fails with this line
+        self.scope_reads = 0
+        self.status_reads = 0
+        self.held: dict[int, float] = {}
+        self._phase = 0.0
+
+    def _maybe_refuse(self) -> None:
+        line, self.refuse = self.refuse, ""
+        if line:
+            raise UserError(line)
+
+    # life
+
+    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 60.0) -> None:
+        self._maybe_refuse()
+        self.started_with = (instrument, audio)
+        self.instrument = instrument
+        self.audio = audio or AudioChoice()
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    # events
+
+    def send(
+        self,
+        kind: EventKind,
+        index: int = 0,
+        value: float = 0.0,
+        *,
+        channel: int = 0,
+        latent: NDArray[np.float32] | None = None,
+        time: int = -1,
+    ) -> None:
+        self.log.append((kind, index, value))
+        if latent is not None:
+            self.latents.append(np.array(latent))
+        if kind == EventKind.NOTE_ON:
+            self.held[index] = value
+        elif kind == EventKind.NOTE_OFF:
+            self.held.pop(index, None)
+        elif kind in (EventKind.PANIC, EventKind.ALL_NOTES_OFF):
+            self.held.clear()
+
+    def set_parameter(self, parameter_id: str, value: float) -> None:
+        self.parameters_set.append((parameter_id, value))
+        self.engine_values[parameter_id] = value
+
+    def of_kind(self, kind: EventKind) -> list[tuple[int, float]]:
+        """Index and value of every event of a kind so far."""
+        return [(index, value) for k, index, value in self.log if k == kind]
+
+    # what is polled
+
+    def status(self) -> EngineStatus:
+        self.status_reads += 1
+        level = min(0.25 * sum(self.held.values()), 0.99)
+        values: dict[str, Any] = {
+            "alive": True,
+            "audio_running": self.sound,
+            "audio_name": "system" if self.sound else "",
+            "sample_rate": SAMPLE_RATE,
+            "block_size": self.audio.block_size,
+            "output_latency_s": 0.0107,
+            "position": 0,
+            "voices": len(self.held),
+            "load": 0.04 + 0.03 * len(self.held),
+            "underruns": 0,
+            "late_frames": 0,
+            "peak": (level, level * 0.92),
+            "limiter_gain_db": 0.0,
+            "non_finite": 0,
+            "midi_events": 0,
+        }
+        return EngineStatus(**{**values, **self.meters})
+
+    def scope(self) -> NDArray[np.float32]:
+        self.scope_reads += 1
+        time_s = (np.arange(SCOPE_LENGTH) + self._phase) / SAMPLE_RATE
+        self._phase += 800.0
+        mono = np.zeros(SCOPE_LENGTH)
+        for pitch, velocity in self.held.items():
+            f0_hz = 440.0 * 2.0 ** ((pitch - 69) / 12)
+            for partial in range(1, 9):
+                mono += 0.2 * velocity / partial * np.sin(2 * np.pi * f0_hz * partial * time_s + partial)
+        return np.repeat(mono[:, None], 2, axis=1).astype(np.float32)
+
+    def parameter_values(self) -> dict[str, float]:
+        return dict(self.engine_values)
+
+    def notices(self) -> list[str]:
+        lines, self.pending_notices = self.pending_notices, []
+        return lines
+
+    # requests
+
+    def audio_devices(self) -> list[AudioDevice]:
+        self._maybe_refuse()
+        return list(self.devices)
+
+    def open_audio(self, choice: AudioChoice) -> None:
+        self._maybe_refuse()
+        self.audio = choice
+
+    def midi_inputs(self) -> list[tuple[str, bool]]:
+        return list(self.inputs.items())
+
+    def listen_midi(self, port: str, enabled: bool) -> None:
+        self._maybe_refuse()
+        self.inputs[port] = enabled
+
+    def load_instrument(self, path: Path) -> None:
+        self._maybe_refuse()
+        self.instrument = path

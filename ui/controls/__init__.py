@@ -1,0 +1,1 @@
+"""Our own controls, painted with the theme; they know parameters, never the engine."""

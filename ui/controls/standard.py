@@ -1,0 +1,139 @@
+"""Standard widgets with what a style sheet cannot draw: icons, ticks, arrows, elided text."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QWidget,
+)
+
+from noisysynth.ui import theme
+
+# Icons on a 16 px square, as polylines.
+_ICONS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
+    "left": (((10, 3.5), (5.5, 8), (10, 12.5)),),
+    "right": (((6, 3.5), (10.5, 8), (6, 12.5)),),
+    "down": (((4, 6), (8, 10), (12, 6)),),
+    "plus": (((8, 3), (8, 13)), ((3, 8), (13, 8))),
+    "minus": (((3, 8), (13, 8)),),
+    "tick": (((3.5, 8.5), (6.7, 11.5), (12.5, 4.5)),),
+}
+
+
+def paint_icon(painter: QPainter, name: str, rect: QRectF, colour: str, width: float = 1.75) -> None:
+    """Draw an icon centred in `rect`."""
+    path = QPainterPath()
+    origin = rect.center() - QPointF(8, 8)
+    for line in _ICONS[name]:
+        path.moveTo(origin + QPointF(*line[0]))
+        for point in line[1:]:
+            path.lineTo(origin + QPointF(*point))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+    painter.setPen(QPen(theme.qcolor(colour), width, Qt.PenStyle.SolidLine, round_cap, round_join))
+    painter.drawPath(path)
+
+
+class Button(QPushButton):
+    """A push button that Enter presses: Space is the sustain pedal in this window. A click leaves the focus alone."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat():
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+
+class IconButton(Button):
+    """A square button with an icon; `name` is what a screen reader says."""
+
+    def __init__(self, icon: str, name: str, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self._icon = icon
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setFixedSize(theme.BUTTON_HEIGHT, theme.BUTTON_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        paint_icon(painter, self._icon, QRectF(self.rect()), theme.TEXT if self.isEnabled() else theme.TEXT_QUIET)
+        painter.end()
+
+
+class Combo(QComboBox):
+    """A combo box with its arrow."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        right = QRectF(self.width() - 3.5 * theme.UNIT, 0, 3 * theme.UNIT, self.height())
+        paint_icon(painter, "down", right, theme.TEXT_QUIET)
+        painter.end()
+
+
+class CheckBox(QCheckBox):
+    """A check box whose state is a tick, not only a colour."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.isChecked():
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            box = self.style().subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self)
+            painter = QPainter(self)
+            paint_icon(painter, "tick", QRectF(box), theme.TEXT_ON_ACCENT, 2.0)
+            painter.end()
+
+
+class ElidedLabel(QLabel):
+    """One line that gives way: too long a text ends in an ellipsis and is whole in the tooltip."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.set_whole(text)
+
+    @property
+    def whole(self) -> str:
+        return self._whole
+
+    def set_whole(self, text: str) -> None:
+        if text != self._whole:
+            self._whole = text
+            self.setAccessibleName(text)
+            self.setToolTip(text)
+            self._fit()
+
+    def _fit(self) -> None:
+        line = " ".join(self._whole.split())
+        self.setText(self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(4 * theme.UNIT, math.ceil(self.fontMetrics().height()))

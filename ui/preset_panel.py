@@ -1,0 +1,304 @@
+"""Preset list: search, tags, and a click to hear one."""
+
+from __future__ import annotations
+
+import collections
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from noisysynth.instrument import Preset
+from noisysynth.ui import theme
+from noisysynth.ui.controls.base import came_by_keyboard
+from noisysynth.ui.controls.standard import Button
+from noisysynth.ui.player import Player
+
+ROW_HEIGHT = 5 * theme.UNIT
+MAXIMUM_CHIPS = 8
+INDEX_ROLE = Qt.ItemDataRole.UserRole
+TAGS_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+def matches(preset: Preset, words: str, tags: frozenset[str]) -> bool:
+    """Whether every typed word is in the name or a tag, and every chosen tag is there."""
+    text = " ".join((preset.name, *preset.tags)).casefold()
+    return all(word in text for word in words.casefold().split()) and tags <= set(preset.tags)
+
+
+class FlowLayout(QLayout):
+    """Left to right, then the next line."""
+
+    def __init__(self, parent: QWidget | None = None, gap: int = theme.HALF) -> None:
+        super().__init__(parent)
+        self._items: list[QLayoutItem] = []
+        self._gap = gap
+        self.setContentsMargins(0, 0, 0, 0)
+
+    def addItem(self, item: QLayoutItem) -> None:
+        self._items.append(item)
+
+    def count(self) -> int:
+        return len(self._items)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+        return self._items.pop(index) if 0 <= index < len(self._items) else None
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._place(QRect(0, 0, width, 0), move=False)
+
+    def setGeometry(self, rect: QRect) -> None:
+        super().setGeometry(rect)
+        self._place(rect, move=True)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSize()
+
+    def minimumSize(self) -> QSize:
+        width = max((item.minimumSize().width() for item in self._items), default=0)
+        return QSize(width, 0)
+
+    def _place(self, rect: QRect, move: bool) -> int:
+        x, y, line = rect.x(), rect.y(), 0
+        for item in self._items:
+            size = item.sizeHint()
+            if x > rect.x() and x + size.width() > rect.right() + 1:
+                x, y, line = rect.x(), y + line + self._gap, 0
+            if move:
+                item.setGeometry(QRect(x, y, size.width(), size.height()))
+            x += size.width() + self._gap
+            line = max(line, size.height())
+        return y + line - rect.y()
+
+
+class _PresetDelegate(QStyledItemDelegate):
+    """Name over tags; the chosen one has a bar at its left and a brighter name."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(0, ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        state = option.state  # type: ignore[attr-defined]
+        rect = QRectF(option.rect).adjusted(0, 1, -1, -1)  # type: ignore[attr-defined]
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        if chosen or hovered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.qcolor(theme.RAISED_HOVER if chosen else theme.RAISED))
+            painter.drawRoundedRect(rect, theme.RADIUS, theme.RADIUS)
+        if chosen:
+            painter.setBrush(theme.qcolor(theme.ACCENT))
+            painter.drawRoundedRect(QRectF(rect.left(), rect.top() + 6, 3, rect.height() - 12), 1.5, 1.5)
+        if state & QStyle.StateFlag.State_HasFocus and self.parent().ring:  # type: ignore[attr-defined]
+            painter.setPen(theme.qcolor(theme.ACCENT))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), theme.RADIUS, theme.RADIUS)
+        self._paint_text(painter, rect, str(index.data()), str(index.data(TAGS_ROLE)), chosen)
+        painter.restore()
+
+    @staticmethod
+    def _paint_text(painter: QPainter, rect: QRectF, name: str, tags: str, chosen: bool) -> None:
+        left, width = rect.left() + 1.5 * theme.UNIT, rect.width() - 2 * theme.UNIT
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font(theme.BODY, QFont.Weight.DemiBold if chosen else QFont.Weight.Normal))
+        painter.setPen(theme.qcolor(theme.TEXT))
+        elide = Qt.TextElideMode.ElideRight
+        name = painter.fontMetrics().elidedText(name, elide, int(width))
+        top = QRectF(left, rect.top(), width, rect.height())
+        if tags:
+            top.setHeight(rect.height() * 0.58)
+        painter.drawText(top, middle, name)
+        if tags:
+            painter.setFont(theme.font(theme.SMALL))
+            painter.setPen(theme.qcolor(theme.TEXT_QUIET))
+            below = QRectF(left, rect.top() + rect.height() * 0.48, width, rect.height() * 0.46)
+            painter.drawText(below, middle, painter.fontMetrics().elidedText(tags, elide, int(width)))
+
+
+class PresetList(QListWidget):
+    """Knows whether the keyboard brought the focus."""
+
+    ring = False
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self.ring = came_by_keyboard(event) or event.reason() == Qt.FocusReason.OtherFocusReason
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.ring = False
+        super().focusOutEvent(event)
+
+
+class SearchField(QLineEdit):
+    """Escape clears it and gives the keys back to playing; Down goes to the list."""
+
+    left = Signal()
+    taken = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.clear()
+            self.left.emit()
+        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.taken.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class PresetPanel(QFrame):
+    """Follows the player's instrument and preset."""
+
+    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._player = player
+        self.setProperty("panel", True)
+
+        self.search = SearchField()
+        self.search.setPlaceholderText("Search presets")
+        self.search.setAccessibleName("Search presets")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.search.left.connect(lambda: self.list.setFocus())
+        self.search.taken.connect(self._take_first)
+        self._chips = QWidget()
+        FlowLayout(self._chips)
+        self.chips: dict[str, Button] = {}
+        self.list = PresetList()
+        self.list.setAccessibleName("Presets")
+        self.list.setItemDelegate(_PresetDelegate(self.list))
+        self.list.setMouseTracking(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.list.setUniformItemSizes(True)
+        self.list.itemClicked.connect(self._clicked)
+        self.list.currentItemChanged.connect(self._moved)
+        self.count = QLabel()
+        self.count.setProperty("quiet", True)
+        self.count.setFont(theme.font(theme.SMALL))
+        self._nothing = QLabel("Nothing found")
+        self._nothing.setProperty("quiet", True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing.hide()
+
+        heading = QLabel("Presets")
+        heading.setProperty("heading", True)
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.HALF, 0, theme.HALF, 0)
+        head.addWidget(heading)
+        head.addStretch()
+        head.addWidget(self.count)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.UNIT, theme.UNIT, theme.UNIT, theme.UNIT)
+        column.setSpacing(theme.UNIT)
+        column.addLayout(head)
+        column.addWidget(self.search)
+        column.addWidget(self._chips)
+        column.addWidget(self._nothing)
+        column.addWidget(self.list, 1)
+
+        player.instrument_changed.connect(self._fill)
+        player.preset_changed.connect(self._show_preset)
+        self._fill()
+
+    # content
+
+    def _fill(self) -> None:
+        presets = self._player.instrument.presets if self._player.instrument is not None else ()
+        self.list.blockSignals(True)
+        self.list.clear()
+        for index, preset in enumerate(presets):
+            item = QListWidgetItem(preset.name)
+            item.setData(INDEX_ROLE, index)
+            item.setData(TAGS_ROLE, " \u00b7 ".join(preset.tags))
+            item.setToolTip("\n".join((preset.name, ", ".join(preset.tags))).strip())
+            self.list.addItem(item)
+        self.list.blockSignals(False)
+        self._fill_chips(presets)
+        self._filter()
+
+    def _fill_chips(self, presets: tuple[Preset, ...]) -> None:
+        layout = self._chips.layout()
+        assert layout is not None
+        while (item := layout.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        self.chips = {}
+        frequency = collections.Counter(tag for preset in presets for tag in preset.tags)
+        for tag, _ in sorted(frequency.most_common(MAXIMUM_CHIPS), key=lambda pair: (-pair[1], pair[0])):
+            chip = Button(tag)
+            chip.setProperty("chip", True)
+            chip.setCheckable(True)
+            chip.setAccessibleName(f"Only presets tagged {tag}")
+            chip.toggled.connect(self._filter)
+            self.chips[tag] = chip
+            layout.addWidget(chip)
+        self._chips.setVisible(bool(self.chips))
+        self._chips.updateGeometry()
+
+    def _filter(self) -> None:
+        presets = self._player.instrument.presets if self._player.instrument is not None else ()
+        tags = frozenset(tag for tag, chip in self.chips.items() if chip.isChecked())
+        shown = 0
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            hidden = not matches(presets[item.data(INDEX_ROLE)], self.search.text(), tags)
+            item.setHidden(hidden)
+            shown += not hidden
+        total = self.list.count()
+        self.count.setText(f"{shown}" if shown == total else f"{shown} of {total}")
+        self._nothing.setVisible(total > 0 and shown == 0)
+
+    def shown(self) -> list[int]:
+        """Presets that pass the search, in order."""
+        rows = (self.list.item(row) for row in range(self.list.count()))
+        return [item.data(INDEX_ROLE) for item in rows if not item.isHidden()]
+
+    def _show_preset(self, index: int) -> None:
+        self.list.blockSignals(True)
+        self.list.setCurrentRow(index)
+        self.list.blockSignals(False)
+        item = self.list.item(index)
+        if item is not None and not item.isHidden():
+            self.list.scrollToItem(item)
+
+    # gestures
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        self._player.audition(item.data(INDEX_ROLE))
+
+    def _moved(self, item: QListWidgetItem | None, _: QListWidgetItem | None) -> None:
+        # A click also moves the current row, but before it is over: let `_clicked` do it once.
+        if item is not None and QApplication.mouseButtons() == Qt.MouseButton.NoButton:
+            self._player.audition(item.data(INDEX_ROLE))
+
+    def _take_first(self) -> None:
+        shown = self.shown()
+        if shown:
+            self.list.setFocus()
+            self._player.audition(shown[0] if self._player.preset not in shown else self._player.preset)

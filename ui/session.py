@@ -1,0 +1,91 @@
+"""The session file: what was open and how it was set, restored at the next start."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
+
+VERSION = 1
+FACTORY_PREFIX = "factory:"  # factory instruments by name: their folder moves with every installation
+
+
+@dataclasses.dataclass
+class Session:
+    """Everything the window remembers. Missing or wrong fields of a file fall back to these defaults."""
+
+    instrument: str = ""  # a path, or FACTORY_PREFIX and a file name; "": the first factory instrument
+    preset: str = ""
+    parameters: dict[str, float] = dataclasses.field(default_factory=dict)
+    audio_device: str = ""
+    host_api: str = ""
+    sample_rate: int = 0
+    block_size: int = 0
+    muted_midi_inputs: list[str] = dataclasses.field(default_factory=list)
+    keyboard_base: int = 60
+    geometry: str = ""  # hexadecimal of QWidget.saveGeometry
+
+
+def session_path() -> Path:
+    return Path(platformdirs.user_config_dir("noisysynth", appauthor=False)) / "session.json"
+
+
+def load_session(path: Path) -> tuple[Session, str]:
+    """The session, and one line about what was wrong with the file ("" when nothing was)."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Session(), ""
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not valid JSON"
+        return Session(), f"the last session was not restored: {path.name} cannot be read ({reason})"
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        return Session(), f"the last session was not restored: {path.name} is of another version"
+    session = Session()
+    for field in dataclasses.fields(Session):
+        value = data.get(field.name)
+        if type(value) is type(getattr(session, field.name)):
+            setattr(session, field.name, value)
+    session.parameters = _sound_parameters(session.parameters)
+    session.muted_midi_inputs = [port for port in session.muted_midi_inputs if isinstance(port, str)]
+    return session, ""
+
+
+def save_session(path: Path, session: Session) -> str:
+    """Write atomically; returns one line when that failed ("" when it did not)."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"version": VERSION, **dataclasses.asdict(session)}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        return f"the session cannot be kept: {path} ({error.strerror})"
+    return ""
+
+
+def _sound_parameters(values: dict[str, Any]) -> dict[str, float]:
+    """Known ids with finite numbers, clipped to their ranges."""
+    return {
+        key: PARAMETERS[PARAMETER_INDEX[key]].clip(float(value))
+        for key, value in values.items()
+        if key in PARAMETER_INDEX
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    }

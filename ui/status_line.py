@@ -1,0 +1,54 @@
+"""Status line: what the engine has to say on the left, what the pointer is on to the right."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from noisysynth.ui import theme
+from noisysynth.ui.controls.standard import Button, ElidedLabel
+
+KEPT = 50
+
+
+class StatusLine(QWidget):
+    """The newest notice stays until the next; earlier ones are in the tooltip."""
+
+    restart_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(theme.STATUS_HEIGHT)
+        self._lines: list[str] = []
+        self.notice = ElidedLabel()
+        self.notice.setFont(theme.font(theme.SMALL + 1))
+        self.hint = ElidedLabel()
+        self.hint.setFont(theme.font(theme.SMALL + 1, QFont.Weight.Normal))
+        self.hint.setProperty("quiet", True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.restart: QPushButton = Button("Restart engine")
+        self.restart.setProperty("chip", True)
+        self.restart.clicked.connect(self.restart_asked)
+        self.restart.hide()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * theme.UNIT, 0, 2 * theme.UNIT, 0)
+        row.setSpacing(2 * theme.UNIT)
+        row.addWidget(self.restart)
+        row.addWidget(self.notice, 1)
+        row.addWidget(self.hint, 1)
+
+    def show_notice(self, line: str) -> None:
+        self._lines = [*self._lines, f"{time.strftime('%H:%M:%S')}  {line}"][-KEPT:]
+        self.notice.set_whole(line)
+        self.notice.setToolTip("\n".join(self._lines[-12:]))
+
+    def show_hint(self, line: str) -> None:
+        self.hint.set_whole(line)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every notice kept, oldest first, with its time."""
+        return tuple(self._lines)

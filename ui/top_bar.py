@@ -1,0 +1,270 @@
+"""Top bar: what plays (instrument, preset), how it is doing (level and readouts), and the two ways out of trouble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFont, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
+
+from noisysynth.engine.client import EngineStatus
+from noisysynth.ui import theme
+from noisysynth.ui.controls.meter import Meter
+from noisysynth.ui.controls.standard import Button, IconButton, paint_icon
+from noisysynth.ui.factory import factory_instruments
+from noisysynth.ui.player import Player
+
+ALARM_UPDATES = 24  # how long a new dropout stays red, in readout updates (8 per second)
+COMPACT_BELOW = 1120
+
+
+class Readout(QWidget):
+    """A small caption over a value; repaints only when the text changes."""
+
+    def __init__(self, caption: str, width: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._caption = caption
+        self._text = ""
+        self._alarm = False
+        self.setMinimumWidth(width)
+        self.setFixedHeight(5 * theme.UNIT)
+        self.setAccessibleName(caption)
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def set_text(self, text: str, alarm: bool = False) -> None:
+        if (text, alarm) != (self._text, self._alarm):
+            self._text, self._alarm = text, alarm
+            self.setAccessibleDescription(text)
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        paint_captioned(
+            painter,
+            QRectF(self.rect()),
+            self._caption,
+            self._text,
+            theme.font(theme.BODY, QFont.Weight.DemiBold if self._alarm else QFont.Weight.Normal),
+            theme.DANGER if self._alarm else theme.TEXT,
+        )
+        painter.end()
+
+
+def paint_captioned(
+    painter: QPainter, rect: QRectF, caption: str, text: str, font: QFont, colour: str = theme.TEXT
+) -> None:
+    """A caption over a value: the one text layout of the top bar."""
+    top = rect.center().y() - 2.25 * theme.UNIT
+    left, width = rect.left(), rect.width()
+    align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+    painter.setFont(theme.font(theme.SMALL))
+    painter.setPen(theme.qcolor(theme.TEXT_QUIET))
+    painter.drawText(QRectF(left, top, width, 2 * theme.UNIT), align, caption)
+    painter.setFont(font)
+    painter.setPen(theme.qcolor(colour))
+    line = QRectF(left, top + 2 * theme.UNIT, width, 2.75 * theme.UNIT)
+    painter.drawText(line, align, painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(width)))
+
+
+class NameButton(Button):
+    """A flat button with a caption over a large name."""
+
+    def __init__(self, caption: str, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.setProperty("tall", True)
+        self._caption = caption
+        self._name = ""
+        self._hot = False
+        self.setAccessibleName(caption)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(6 * theme.UNIT)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def set_name(self, name: str) -> None:
+        if name != self._name:
+            self._name = name
+            self.setAccessibleDescription(name)
+            self.update()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def sizeHint(self) -> QSize:
+        return QSize(22 * theme.UNIT, 6 * theme.UNIT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(12 * theme.UNIT, 6 * theme.UNIT)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self._hot = True
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hot = False
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setBrush(theme.qcolor(theme.RAISED) if self._hot else Qt.BrushStyle.NoBrush)
+        painter.setPen(theme.qcolor(theme.ACCENT) if self.hasFocus() else Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(rect, theme.RADIUS, theme.RADIUS)
+        text = rect.adjusted(theme.UNIT, 0, -3 * theme.UNIT, 0)
+        paint_captioned(painter, text, self._caption, self._name, theme.font(theme.LARGE, QFont.Weight.DemiBold))
+        arrow = QRectF(rect.right() - 3 * theme.UNIT, rect.top() + theme.HALF, 3 * theme.UNIT, rect.height())
+        paint_icon(painter, "down", arrow, theme.TEXT_QUIET)
+        painter.end()
+
+
+def _row(parent: QWidget | None = None) -> QHBoxLayout:
+    row = QHBoxLayout() if parent is None else QHBoxLayout(parent)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(theme.UNIT)
+    return row
+
+
+class TopBar(QWidget):
+    """Shows the player's state; `show_status` is called by the window's clock."""
+
+    settings_asked = Signal()
+    presets_asked = Signal()  # the preset name was clicked
+
+    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._player = player
+        self._dropouts_seen = 0
+        self._alarm_left = 0
+        self.setFixedHeight(theme.BAR_HEIGHT)
+
+        self.instrument = NameButton("Instrument")
+        self.instrument.setToolTip("Choose or open an instrument")
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.instrument.clicked.connect(self._show_menu)
+        self.previous = IconButton("left", "Previous preset")
+        self.previous.clicked.connect(lambda: player.step_preset(-1))
+        self.next = IconButton("right", "Next preset")
+        self.next.clicked.connect(lambda: player.step_preset(1))
+        self.preset = NameButton("Preset")
+        self.preset.setToolTip("Search the presets")
+        self.preset.clicked.connect(self.presets_asked)
+        self.meter = Meter()
+        self.voices = Readout("Voices", 6 * theme.UNIT)
+        self.voices.setToolTip("Voices sounding now")
+        self.load = Readout("Load", 6 * theme.UNIT)
+        self.load.setToolTip("Share of its time that the audio engine needs; near 100 % it drops out")
+        self.latency = Readout("Latency", 8 * theme.UNIT)
+        self.dropouts = Readout("Dropouts", 8 * theme.UNIT)
+        self.panic = Button("Panic")
+        self.panic.setProperty("danger", True)
+        self.panic.setToolTip("Silence everything at once (Esc)")
+        self.panic.clicked.connect(player.panic)
+        self.settings = Button("Audio && MIDI")
+        self.settings.setToolTip("Sound device, block size and MIDI inputs (Ctrl+,)")
+        self.settings.clicked.connect(self.settings_asked)
+
+        self._left, self._right = QWidget(), QWidget()
+        left = _row(self._left)
+        left.addWidget(self.instrument)
+        middle = _row()
+        middle.addWidget(self.previous)
+        middle.addWidget(self.preset, 1)
+        middle.addWidget(self.next)
+        middle.addSpacing(theme.UNIT)
+        middle.addWidget(self.meter)
+        middle.addSpacing(theme.UNIT)
+        right = _row(self._right)
+        for readout in (self.voices, self.load, self.latency, self.dropouts):
+            right.addWidget(readout, 1)
+        right.addWidget(self.panic)
+        right.addWidget(self.settings)
+        row = _row(self)
+        # The buttons' text, not their invisible frame, lines up with the panels below.
+        row.setContentsMargins(theme.UNIT, 0, 2 * theme.UNIT, 0)
+        row.addWidget(self._left)
+        row.addLayout(middle, 1)
+        row.addWidget(self._right)
+
+        player.instrument_changed.connect(self._show_instrument)
+        player.preset_changed.connect(lambda _: self.preset.set_name(player.preset_name))
+        player.engine_changed.connect(lambda: self.show_status(None))
+        self._show_instrument()
+        self.show_status(None)
+
+    def set_columns(self, width: int, left: int, right: int) -> None:
+        """Line up with the columns of the window (of this width) below: presets, pad, knobs."""
+        self._left.setFixedWidth(left + theme.UNIT)
+        self._right.setFixedWidth(right)
+        compact = width < COMPACT_BELOW
+        self.settings.setText("Audio" if compact else "Audio && MIDI")
+        self.settings.setAccessibleName("Audio and MIDI")
+        self.meter.setFixedWidth((13 if compact else 24) * theme.UNIT)
+
+    # what is shown
+
+    def show_status(self, status: EngineStatus | None) -> None:
+        """The readouts; a few times a second is enough to be read."""
+        if status is None:
+            waiting = "\u2013"
+            for readout in (self.voices, self.load, self.dropouts):
+                readout.set_text(waiting)
+            self.latency.set_text("starting" if self._player.starting else "off", alarm=not self._player.starting)
+            self._dropouts_seen = 0
+            return
+        self.voices.set_text(str(status.voices))
+        self.load.set_text(f"{status.load:.0%}".replace("%", " %"), alarm=status.load > 0.9)
+        if status.audio_running:
+            self.latency.set_text(f"{status.output_latency_s * 1e3:.1f} ms")
+            self.latency.setToolTip(
+                f"{status.audio_name}: {status.sample_rate} Hz, blocks of {status.block_size} samples"
+            )
+        else:
+            self.latency.set_text("no audio", alarm=True)
+            self.latency.setToolTip("No sound device is open: see Audio & MIDI")
+        self._show_dropouts(status)
+
+    def _show_dropouts(self, status: EngineStatus) -> None:
+        if status.underruns > self._dropouts_seen:
+            self._alarm_left = ALARM_UPDATES
+        self._dropouts_seen = status.underruns
+        self._alarm_left = max(self._alarm_left - 1, 0)
+        self.dropouts.set_text(str(status.underruns), alarm=self._alarm_left > 0)
+        self.dropouts.setToolTip(
+            f"Blocks that came too late: {status.underruns}\nControl frames that came too late: "
+            f"{status.late_frames}\nBroken samples silenced: {status.non_finite}"
+        )
+
+    def _show_instrument(self) -> None:
+        instrument = self._player.instrument
+        self.instrument.set_name(instrument.name if instrument is not None else "Open an instrument")
+        self.preset.set_name(self._player.preset_name or "\u2013")
+        for button in (self.previous, self.next):
+            button.setEnabled(instrument is not None)
+
+    # choosing an instrument
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        for path in factory_instruments():
+            action = self._menu.addAction(path.stem.replace("_", " ").replace("-", " ").title())
+            action.triggered.connect(lambda _=False, p=path: self._player.open_instrument(p))
+        if not self._menu.isEmpty():
+            self._menu.addSeparator()
+        self._menu.addAction("Open instrument file\u2026", self.ask_file)
+
+    def _show_menu(self) -> None:
+        self._menu.popup(self.instrument.mapToGlobal(self.instrument.rect().bottomLeft()))
+
+    def ask_file(self) -> None:
+        start = self._player.instrument_path
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Open instrument", str(start.parent if start else Path.home()), "Instruments (*.noisy)"
+        )
+        if name:
+            self._player.open_instrument(Path(name))

@@ -1,0 +1,314 @@
+"""The main window: panels on one grid, the clock that polls the engine, and the session."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from noisysynth.engine.client import AudioChoice
+from noisysynth.ui import theme
+from noisysynth.ui.audio_dialog import AudioDialog
+from noisysynth.ui.computer_keyboard import ComputerKeyboard
+from noisysynth.ui.controls.base import Control
+from noisysynth.ui.factory import factory_instruments, instrument_reference, resolve_instrument
+from noisysynth.ui.keyboard_panel import KeyboardPanel
+from noisysynth.ui.knob_panel import KnobPanel
+from noisysynth.ui.morph_panel import MorphPanel
+from noisysynth.ui.player import KEPT_BY_PRESETS, Player
+from noisysynth.ui.preset_panel import PresetPanel
+from noisysynth.ui.session import Session, load_session, save_session
+from noisysynth.ui.status_line import StatusLine
+from noisysynth.ui.top_bar import TopBar
+
+MINIMUM_SIZE = (960, 600)
+DEFAULT_SIZE = (1280, 800)
+FASTEST_CLOCK_HZ = 60.0
+PARAMETER_TICKS = 2  # clock ticks per look at the parameters
+READOUT_HZ = 8.0
+IDLE_MS = 250  # notices are read even while the window is hidden
+AUTOSAVE_MS = 1500
+
+
+class Window(QMainWindow):
+    """`player` and the panels are public: tests and later pages reach everything through here."""
+
+    def __init__(self, player: Player, session_file: Path) -> None:
+        super().__init__()
+        self.player = player
+        self._session_file = session_file
+        self._ticks = 0
+        self._restoring = True
+        self._closed = False
+        self._wanted: dict[str, float] = {}  # the session's values, until the instrument is open
+        self.setWindowTitle("noisysynth")
+        self.setMinimumSize(*MINIMUM_SIZE)
+        self.resize(*DEFAULT_SIZE)
+
+        self.computer = ComputerKeyboard(self, player.notes)
+        self.top = TopBar(player)
+        self.presets = PresetPanel(player)
+        self.morph = MorphPanel(player)
+        self.knobs = KnobPanel(player)
+        self.keyboard = KeyboardPanel(player, self.computer)
+        self.status_line = StatusLine()
+        self.settings = AudioDialog(player, self)
+        self._lay_out()
+        self._connect()
+
+        self._clock = QTimer(self)
+        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
+        self._clock.timeout.connect(self._tick)
+        self._idle = QTimer(self, interval=IDLE_MS)
+        self._idle.timeout.connect(self._look)
+        self._idle.start()
+        self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
+        self._autosave.timeout.connect(self.save)
+
+    def _lay_out(self) -> None:
+        self._body = QHBoxLayout()
+        self._body.setContentsMargins(2 * theme.UNIT, 0, 2 * theme.UNIT, 0)
+        self._body.setSpacing(theme.UNIT)
+        self._body.addWidget(self.presets)
+        self._body.addWidget(self.morph, 1)
+        self._body.addWidget(self.knobs)
+        bottom = QHBoxLayout()
+        bottom.setContentsMargins(2 * theme.UNIT, theme.UNIT, 2 * theme.UNIT, 0)
+        bottom.addWidget(self.keyboard)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.top)
+        column.addLayout(self._body, 1)
+        column.addLayout(bottom)
+        column.addWidget(self.status_line)
+        central = QWidget()
+        central.setLayout(column)
+        self.setCentralWidget(central)
+        self.morph.pad.setFocus()
+        # Left to right, top to bottom; the pad first, because it is what one plays with.
+        order: list[QWidget] = [self.morph.pad, *self.knobs.knobs.values(), self.presets.search, self.presets.list]
+        for before, after in itertools.pairwise(order):
+            QWidget.setTabOrder(before, after)
+
+    def _connect(self) -> None:
+        player = self.player
+        self.computer.pedal_changed.connect(player.sustain)
+        self.computer.panic_asked.connect(player.panic)
+        self.computer.base_changed.connect(self._edited)
+        self.top.settings_asked.connect(self.settings.show)
+        self.top.presets_asked.connect(self._search)
+        self.status_line.restart_asked.connect(player.restart)
+        player.noticed.connect(self.status_line.show_notice)
+        player.engine_changed.connect(self._engine_changed)
+        player.instrument_changed.connect(self._instrument_changed)
+        player.edited.connect(self._edited)
+        for control in self.findChildren(Control):
+            control.hinted.connect(self.status_line.show_hint)
+        for keys, action in (
+            ("Ctrl+F", self._search),
+            ("Ctrl+,", self.settings.show),
+            ("Ctrl+O", self.top.ask_file),
+            ("Ctrl+Q", self.close),
+            ("Ctrl+Up", lambda: player.step_preset(-1)),
+            ("Ctrl+Down", lambda: player.step_preset(1)),
+        ):
+            QShortcut(QKeySequence(keys), self, action)
+
+    # the session
+
+    def restore(
+        self, instrument: Path | None = None, audio: AudioChoice | None = None, factory: Path | None = None
+    ) -> None:
+        """Open what was open last. What the command line names wins over the session.
+
+        factory: what to play when neither names an instrument that can be used.
+        """
+        session, complaint = load_session(self._session_file)
+        if complaint:
+            self.status_line.show_notice(complaint)
+        if session.geometry:
+            self.restoreGeometry(QByteArray.fromHex(session.geometry.encode("ascii", "replace")))
+        self.computer.set_base(session.keyboard_base)
+        self.player.audio = audio if audio is not None else _audio_choice(session)
+        self.player.muted_midi_inputs = set(session.muted_midi_inputs)
+        if factory is None:
+            factory = next(iter(factory_instruments()), None)
+        remembered = resolve_instrument(session.instrument)
+        if session.instrument and remembered is None and instrument is None:
+            self.status_line.show_notice(f"the last instrument is gone: {session.instrument}")
+        path = instrument or remembered or factory
+        if path is None:
+            self._restoring = False
+            self.status_line.show_notice("no instrument yet: open one with the button at the top left (Ctrl+O)")
+            return
+        same = remembered is not None and path == remembered
+        self._wanted = session.parameters if same else _kept_by_player(session)
+        self.player.open_instrument(path, (session.preset or None) if same else None, factory)
+
+    def _instrument_changed(self) -> None:
+        instrument = self.player.instrument
+        self.setWindowTitle(f"{instrument.name} \u2013 noisysynth" if instrument is not None else "noisysynth")
+        if self._restoring:
+            # After the preset that follows this signal, so that the session's values stand over it.
+            QTimer.singleShot(0, self._apply_session)
+
+    def _apply_session(self) -> None:
+        self._restoring = False
+        self.player.apply_values(self._wanted)
+
+    def session(self) -> Session:
+        """What is worth remembering now."""
+        player, audio = self.player, self.player.audio
+        return Session(
+            instrument=instrument_reference(player.instrument_path) if player.instrument_path else "",
+            preset=player.preset_name,
+            parameters=dict(player.values),
+            audio_device=audio.device or "",
+            host_api=audio.host_api or "",
+            sample_rate=audio.sample_rate or 0,
+            block_size=audio.block_size,
+            muted_midi_inputs=sorted(player.muted_midi_inputs),
+            keyboard_base=self.computer.base,
+            geometry=bytes(self.saveGeometry().toHex().data()).decode("ascii"),
+        )
+
+    def _edited(self) -> None:
+        if not self._restoring:
+            self._autosave.start()
+
+    def save(self) -> None:
+        """Keep the session now."""
+        self._autosave.stop()
+        if self.player.instrument is None:  # nothing was opened: the last good session is worth more
+            return
+        complaint = save_session(self._session_file, self.session())
+        if complaint:
+            self.status_line.show_notice(complaint)
+
+    # the clock
+
+    def _clock_interval_ms(self) -> int:
+        screen = self.screen()
+        rate = screen.refreshRate() if screen is not None else FASTEST_CLOCK_HZ
+        return round(1000.0 / min(max(rate, 24.0), FASTEST_CLOCK_HZ))
+
+    def _run_clock(self) -> None:
+        """Poll only while somebody can see it."""
+        if self.isVisible() and not self.isMinimized():
+            if not self._clock.isActive():
+                self._clock.start(self._clock_interval_ms())
+        else:
+            self._clock.stop()
+
+    @property
+    def polling(self) -> bool:
+        return self._clock.isActive()
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        status = self.player.status()
+        if status is None:
+            return
+        self.top.meter.feed(status.peak, status.limiter_gain_db)
+        samples = self.player.scope()
+        if samples is not None:
+            self.morph.scope.feed(cast(NDArray[np.float32], samples))
+        if self._ticks % PARAMETER_TICKS == 0:
+            self.player.poll_parameters()
+        if self._ticks % max(round(FASTEST_CLOCK_HZ / READOUT_HZ), 1) == 0:
+            self.top.show_status(status)
+
+    def _look(self) -> None:
+        """Also gives Python a turn to see Ctrl-C while nothing else happens."""
+        if not self._clock.isActive():
+            self.player.status()
+        self.player.poll_notices()
+
+    # events
+
+    def _engine_changed(self) -> None:
+        player = self.player
+        self.status_line.restart.setVisible(not player.running and not player.starting and bool(player.failure))
+        if player.starting:
+            self.status_line.show_notice("starting the audio engine\u2026")
+        elif player.running:
+            self.status_line.show_notice("ready: play with the keys A to P, the mouse or MIDI")
+        player.poll_notices()  # what the start had to say comes after "ready"
+
+    def _search(self) -> None:
+        self.presets.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.presets.search.selectAll()
+
+    def let_go(self) -> None:
+        """Release every note, wheel and pedal that the window holds."""
+        self.computer.let_go()
+        self.keyboard.let_go()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._run_clock()
+        elif event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.let_go()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._run_clock()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._clock.stop()
+        self.let_go()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Side columns and the keyboard take a share of the window, within what is comfortable."""
+        super().resizeEvent(event)
+        width, height = self.width(), self.height()
+        left = _share(width, 0.18, 22 * theme.UNIT, 36 * theme.UNIT)
+        right = _share(width, 0.38, 48 * theme.UNIT, 76 * theme.UNIT)
+        self.presets.setFixedWidth(left)
+        self.knobs.setFixedWidth(right)
+        self.top.set_columns(width, left, right)
+        self.keyboard.setFixedHeight(_share(height, 0.21, 17 * theme.UNIT, 26 * theme.UNIT))
+        self.morph.scope.setFixedHeight(_share(height, 0.11, 8 * theme.UNIT, 15 * theme.UNIT))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._closed:
+            self._closed = True
+            self.save()
+            self.settings.hide()
+            self.hide()
+            self._idle.stop()
+            self._clock.stop()
+            self.player.close()
+        event.accept()
+        QApplication.quit()
+
+
+def _share(total: int, share: float, smallest: int, largest: int) -> int:
+    """A share of a length, on the grid."""
+    return int(min(max(round(total * share / theme.UNIT) * theme.UNIT, smallest), largest))
+
+
+def _audio_choice(session: Session) -> AudioChoice:
+    default = AudioChoice()
+    return dataclasses.replace(
+        default,
+        device=session.audio_device or None,
+        host_api=session.host_api or None,
+        sample_rate=session.sample_rate or None,
+        block_size=session.block_size if 16 <= session.block_size <= 8192 else default.block_size,
+    )
+
+
+def _kept_by_player(session: Session) -> dict[str, float]:
+    """For another instrument only what does not belong to the sound is restored."""
+    return {key: value for key, value in session.parameters.items() if key in KEPT_BY_PRESETS}
