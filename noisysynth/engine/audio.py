@@ -99,6 +99,13 @@ def rescan() -> None:
         sounddevice._initialize()
 
 
+def release() -> None:
+    """Let go of PortAudio, and of the sound server with it."""
+    sounddevice = _sounddevice()
+    with quiet_stderr():
+        sounddevice._terminate()
+
+
 def output_devices() -> list[AudioDevice]:
     """Every device that can play, as PortAudio lists them. UserError when PortAudio is missing."""
     sounddevice = _sounddevice()

@@ -32,7 +32,6 @@ from noisysynth.midi.ports import MidiInputs
 
 _SILENT_SAMPLE_RATE = 48_000
 _WATCH_S = 0.25
-_REOPEN_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,6 @@ class EngineProcess:
         self._stream: audio.OutputStream | SilentStream | None = None
         self._control: ControlThread | None = None
         self._midi: MidiInputs | None = None
-        self._reopen_at = 0.0
 
     # talking to the client
 
@@ -129,10 +127,16 @@ class EngineProcess:
         return audio.output_devices()
 
     def request_open_audio(self, choice: AudioChoice) -> OpenedAudio:
+        """Open another device; when that fails, the one before plays on and the client gets the reason."""
+        before = self._choice
         self._fade_out()
-        problem = self._open(choice)
+        self._close_stream()
+        problem = self._try_to_open(choice)
         if problem:
+            self._open(before)
+            self._send("audio", self._opened())
             raise UserError(problem)
+        self._start_control()
         return self._opened()
 
     def request_midi_inputs(self) -> list[tuple[str, bool]]:
@@ -161,24 +165,32 @@ class EngineProcess:
     def _load(self, path: Path) -> None:
         self._instrument, self._net = _read(path)
 
-    def _open(self, choice: AudioChoice) -> str:
-        """Open the device, or go on unheard. Return what went wrong, or ''. The line is told to the player too."""
+    def _open(self, choice: AudioChoice) -> None:
+        """Open the device chosen, else the system's default, else go on unheard; the player is told why."""
         self._close_stream()
-        self._choice = choice
-        problem = ""
+        default = AudioChoice(block_size=choice.block_size)
+        for attempt in dict.fromkeys((choice, default)):
+            problem = self._try_to_open(attempt)
+            if not problem:
+                break
+            self.tell(problem)
+        else:
+            self._choice = choice
+            self._prepare(choice.sample_rate or _SILENT_SAMPLE_RATE, choice.block_size)
+            self._stream = SilentStream(self._state, choice.block_size)
+        self._start_control()
+
+    def _try_to_open(self, choice: AudioChoice) -> str:
+        """Open the device; return why not, or ''. No stream may be open."""
         try:
             # PortAudio's list of devices dates from when it started.
             audio.rescan()
             self._prepare(audio.negotiate(choice), choice.block_size)
             self._stream = audio.OutputStream(self._state, choice)
         except UserError as error:
-            problem = str(error)
-            self.tell(problem)
-            self._prepare(choice.sample_rate or _SILENT_SAMPLE_RATE, choice.block_size)
-            self._stream = SilentStream(self._state, choice.block_size)
-        self._reopen_at = time.monotonic() + _REOPEN_S
-        self._start_control()
-        return problem
+            return str(error)
+        self._choice = choice
+        return ""
 
     def _prepare(self, sample_rate: int, block_size: int) -> None:
         assert self._instrument is not None

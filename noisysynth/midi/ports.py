@@ -19,6 +19,8 @@ from noisysynth.quiet import quiet_stderr
 CLIENT_NAME = "noisysynth"
 VIRTUAL_PORT = "in"
 _RESCAN_S = 1.0
+# Clients under which JACK shows hardware: its own driver, and the bridge to ALSA.
+_JACK_DEVICES = ("system:", "a2j:", "alsa_midi:")
 
 Receive = Callable[[NDArray[np.void]], None]
 Tell = Callable[[str], None]
@@ -37,7 +39,7 @@ class MidiInputs:
         self._tell = tell
         self._lock = threading.Lock()
         self._open: dict[str, Any] = {}
-        self._refused: set[str] = set()
+        self._chosen: dict[str, bool] = {}  # what the player said of a port
         self._failed: set[str] = set()
         self._virtual: list[Any] = []
         self._scanner: Any = None
@@ -62,11 +64,8 @@ class MidiInputs:
     def listen(self, port: str, enabled: bool) -> None:
         """Listen to a port from now on, or no longer."""
         with self._lock:
-            if enabled:
-                self._refused.discard(port)
-                self._failed.discard(port)
-            else:
-                self._refused.add(port)
+            self._chosen[port] = enabled
+            self._failed.discard(port)
         self._rescan(announce=False)
 
     def close(self) -> None:
@@ -107,6 +106,14 @@ class MidiInputs:
 
         midi_in.set_callback(on_message)
 
+    def _wanted(self, name: str) -> bool:
+        """Every device, unless the player said otherwise.
+
+        JACK also lists what programs send; those may be connected to our virtual port already, and would play twice.
+        """
+        on_jack = self._api == self._rtmidi.API_UNIX_JACK
+        return self._chosen.get(name, not on_jack or name.startswith(_JACK_DEVICES))
+
     def _names(self) -> list[str]:
         if self._scanner is None:
             return []
@@ -123,12 +130,12 @@ class MidiInputs:
         with self._lock:
             for name in list(self._open):
                 gone = name not in names
-                if gone or name in self._refused:
+                if gone or not self._wanted(name):
                     _close(self._open.pop(name))
                     if gone:
                         self._tell(f"MIDI input {name!r} is gone; it plays again when it is back")
             for name in names:
-                if name in self._open or name in self._refused or name in self._failed:
+                if name in self._open or name in self._failed or not self._wanted(name):
                     continue
                 try:
                     with quiet_stderr():
