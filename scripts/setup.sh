@@ -25,7 +25,8 @@ python=$(sh scripts/find_python.sh)
 if [ ! -x .venv/bin/pip ] || ! .venv/bin/python -c 'import pip' 2>/dev/null || [ "$(cat .venv/place 2>/dev/null)" != "$(pwd)" ]; then
     echo "setup: making .venv with $("$python" -V)"
     rm -rf .venv
-    if ! "$python" -m venv .venv; then
+    # Debian splits ensurepip off, and venv then says so in ten lines.
+    if ! "$python" -c 'import ensurepip' 2>/dev/null || ! "$python" -m venv .venv; then
         rm -rf .venv
         echo "setup: $python cannot make a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2
         exit 2
