@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 class Descriptor:
     """One quality. `knob`: name of the knob that raises it. `show`: from the measured scale to words.
 
-    audible: the least change of it that deserves a knob.
+    audible: the least change of it that deserves a knob. spare: only where the others leave a knob free.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Descriptor:
     label: str
     audible: float
     show: Callable[[float], str]
+    spare: bool = False
 
 
 def _octaves(value: float) -> str:
@@ -56,8 +57,8 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("sustain", "Sustain", "level after a second of holding", 1.0, _db),
     Descriptor("release", "Ring", "release time", 0.25, _ms),
     Descriptor("odd_even", "Hollow", "odd to even partials", 1.0, _db),
-    Descriptor("body", "Body", "share of the fundamental", 0.5, _db),
-    Descriptor("vibrato", "Waver", "pitch wobble", 0.5, lambda value: f"{value:.1f} cents"),
+    Descriptor("body", "Body", "share of the fundamental", 0.5, _db, spare=True),
+    Descriptor("vibrato", "Waver", "pitch wobble", 0.5, lambda value: f"{value:.1f} cents", spare=True),
 )
 
 

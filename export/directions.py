@@ -23,6 +23,7 @@ MAX_CORRELATION_LOSS = 0.1
 MIN_CORRELATION = 0.5
 MIN_EFFECT = 0.25
 _RIDGE = 1e-2
+_SOFTENING = 0.05
 _MIN_DEVIATION = 1e-3
 
 Values = NDArray[np.float64]
@@ -34,7 +35,7 @@ class Measured:
 
     ladder [5]: mean of its descriptor at LADDER. correlation: median over the latents of knob against descriptor.
     effect: half of what -1 to +1 changes, in standard deviations of the descriptor over the training notes.
-    leak: the largest effect on another descriptor over its own.
+    leak: the largest effect on another descriptor that has a knob, over its own.
     """
 
     descriptor: int
@@ -44,36 +45,92 @@ class Measured:
     effect: float
     leak: float
 
+    @property
+    def deserves_a_knob(self) -> bool:
+        audible = float(self.ladder[-1] - self.ladder[0]) >= DESCRIPTORS[self.descriptor].audible
+        return audible and self.correlation >= MIN_CORRELATION and self.effect >= MIN_EFFECT
+
 
 def find_directions(generator: nn.Module, z: NDArray[np.float32], seed: int = 0) -> tuple[Direction, ...]:
     """The best directions, at most N_KNOBS, for a generator whose training latents are z [n, Z]."""
-    rng = np.random.default_rng(seed)
-    latents = _spread(z, N_FITTED, rng)
-    values = measure(generator, latents)
-    deviation = values.std(axis=0)
-    useful = [index for index in range(len(DESCRIPTORS)) if deviation[index] > _MIN_DEVIATION]
-    if not useful:
-        return ()
-    covariance = np.cov(latents.T.astype(np.float64)).reshape(latents.shape[1], -1)
-    starts = latents[rng.permutation(len(latents))[:N_LADDERS]]
-    tried = _fit_and_try(generator, latents, values, covariance, useful, starts)
-    tried = [m for m in tried if _deserves_a_knob(m)]
-    best = sorted(tried, key=lambda m: m.correlation * min(m.effect, 1.0) / (1.0 + m.leak), reverse=True)[:N_KNOBS]
-    if not best:
-        return ()
-    # Without the qualities that got no knob there is more room to keep the others apart.
-    chosen = sorted(m.descriptor for m in best)
-    final = _fit_and_try(generator, latents, values, covariance, chosen, starts)
-    return tuple(_direction(m) for m in final if _deserves_a_knob(m))
+    search = _Search(generator, z, np.random.default_rng(seed))
+    useful = [index for index in range(len(DESCRIPTORS)) if search.deviation[index] > _MIN_DEVIATION]
+    kept = search.settle([index for index in useful if not DESCRIPTORS[index].spare])
+    for spare in (index for index in useful if DESCRIPTORS[index].spare):
+        if len(kept) < N_KNOBS:
+            wider = search.settle([*(m.descriptor for m in kept), spare])
+            # A spare shares much with the others (the fundamental's level with brightness) and must not cost one.
+            if len(wider) > len(kept):
+                kept = wider
+    return tuple(_direction(measured) for measured in kept[:N_KNOBS])
 
 
-def _deserves_a_knob(measured: Measured) -> bool:
-    change = float(measured.ladder[-1] - measured.ladder[0])
-    return (
-        measured.correlation >= MIN_CORRELATION
-        and measured.effect >= MIN_EFFECT
-        and change >= DESCRIPTORS[measured.descriptor].audible
-    )
+class _Search:
+    """Latents to measure at, what was measured there, and how to fit and try directions."""
+
+    def __init__(self, generator: nn.Module, z: NDArray[np.float32], rng: np.random.Generator) -> None:
+        self.generator = generator
+        self.latents = _spread(z, N_FITTED, rng)
+        self.values = measure(generator, self.latents)
+        self.deviation = self.values.std(axis=0)
+        size = self.latents.shape[1]
+        self.covariance = np.cov(self.latents.T.astype(np.float64)).reshape(size, size)
+        self.covariance += 1e-6 * np.trace(self.covariance) / size * np.eye(size)
+        self.starts = self.latents[rng.permutation(N_FITTED)[:N_LADDERS]]
+
+    def settle(self, chosen: list[int]) -> list[Measured]:
+        """Directions for the chosen descriptors, fitted anew without those that failed until none fails."""
+        while chosen:
+            vectors = self._fit(chosen)
+            tried = [self._try(vectors[row], chosen, row) for row in range(len(chosen))]
+            kept = [measured for measured in tried if measured.deserves_a_knob]
+            if len(kept) == len(chosen):
+                return kept
+            chosen = [measured.descriptor for measured in kept]
+        return []
+
+    def _fit(self, chosen: list[int]) -> Values:
+        """[D, Z], for each descriptor the shortest move in the cloud of latents that leaves the others alone."""
+        latents = self.latents.astype(np.float64)
+        target = (self.values[:, chosen] - self.values[:, chosen].mean(0)) / self.deviation[chosen]
+        size = len(self.covariance)
+        ridge = _RIDGE * np.trace(self.covariance) / size * np.eye(size)
+        slopes = np.linalg.solve(self.covariance + ridge, (latents - latents.mean(0)).T @ target / len(latents)).T
+        spread = self.covariance @ slopes.T
+        gram = slopes @ spread
+        # Softened: descriptors that go together in every training sound cannot be told apart by force.
+        softening = _SOFTENING * np.trace(gram) / len(gram) * np.eye(len(gram))
+        vectors: Values = np.linalg.solve(gram + softening, spread.T)
+        lengths = np.sqrt(np.einsum("dz,dz->d", vectors, np.linalg.solve(self.covariance, vectors.T).T))
+        return vectors / np.maximum(lengths, 1e-9)[:, None]
+
+    def _try(self, unit: Values, chosen: list[int], row: int) -> Measured:
+        """A direction of one standard deviation of the latents, made as long as it takes to be strong."""
+        result = self._measure(unit, chosen, row)
+        # Effects grow about linearly with length, so the length that is strong enough can be foretold.
+        wanted = min(max(STRONG_DEVIATIONS / max(result.effect, 1e-3), 1.0), LONGEST)
+        for length in (wanted, 0.5 * (1.0 + wanted)):
+            if length <= 1.1:
+                break
+            longer = self._measure(unit * length, chosen, row)
+            if longer.correlation >= result.correlation - MAX_CORRELATION_LOSS:  # the knob still means what it says
+                return longer
+        return result
+
+    def _measure(self, vector: Values, chosen: list[int], row: int) -> Measured:
+        steps = np.asarray(LADDER)
+        moved = (self.starts[:, None, :] + steps[:, None] * vector).astype(np.float32)
+        values = measure(self.generator, moved.reshape(-1, moved.shape[-1])).reshape(len(moved), len(steps), -1)
+        own = values[:, :, chosen[row]]
+        centered = own - own.mean(1, keepdims=True)
+        norms = np.linalg.norm(centered, axis=1) * np.linalg.norm(steps)
+        correlations = np.where(norms > 1e-9, centered @ steps / np.maximum(norms, 1e-9), 0.0)
+        effects = (values[:, -1] - values[:, 0]).mean(0)[chosen] / (2.0 * self.deviation[chosen])
+        effect = float(effects[row])
+        others = np.delete(np.abs(effects), row)
+        leak = float(others.max()) / max(abs(effect), 1e-3) if len(others) else 0.0
+        correlation = float(np.median(correlations))
+        return Measured(chosen[row], vector.astype(np.float32), own.mean(0), correlation, effect, leak)
 
 
 def _spread(z: NDArray[np.float32], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -82,92 +139,7 @@ def _spread(z: NDArray[np.float32], count: int, rng: np.random.Generator) -> NDA
     second = z[rng.integers(len(z), size=count)]
     share = np.where(np.arange(count) % 2 == 0, 0.0, rng.random(count))[:, None]
     jitter = 0.1 * z.std(axis=0) * rng.normal(size=first.shape)
-    spread: NDArray[np.float32] = (first * (1.0 - share) + second * share + jitter).astype(np.float32)
-    return spread
-
-
-def _fit_and_try(
-    generator: nn.Module,
-    latents: NDArray[np.float32],
-    values: Values,
-    covariance: Values,
-    chosen: list[int],
-    starts: NDArray[np.float32],
-) -> list[Measured]:
-    deviation = values.std(axis=0)
-    target = (values[:, chosen] - values[:, chosen].mean(0)) / deviation[chosen]
-    slopes = _slopes(latents.astype(np.float64), target, covariance)
-    vectors = _separate(slopes, covariance)
-    return [_try(generator, vectors[row], chosen, row, starts, deviation, covariance) for row in range(len(chosen))]
-
-
-def _slopes(latents: Values, target: Values, covariance: Values) -> Values:
-    """[D, Z], ridge regression of standardised descriptors [n, D] on latents [n, Z]."""
-    centered = latents - latents.mean(0)
-    ridge = _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-    result: Values = np.linalg.solve(covariance + ridge, centered.T @ target / len(latents)).T
-    return result
-
-
-def _separate(slopes: Values, covariance: Values) -> Values:
-    """[D, Z], for each descriptor the shortest move, in the metric of the latents, that leaves the others alone.
-
-    Softened by a ridge: descriptors that go together in every training sound cannot be told apart by force.
-    """
-    spread = covariance @ slopes.T
-    gram = slopes @ spread
-    softening = 0.05 * np.trace(gram) / len(gram) * np.eye(len(gram))
-    vectors: Values = np.linalg.solve(gram + softening, spread.T)
-    for row, vector in enumerate(vectors):
-        if slopes[row] @ vector < 0.0:
-            vectors[row] = -vector
-    return vectors
-
-
-def _try(
-    generator: nn.Module,
-    vector: Values,
-    chosen: list[int],
-    row: int,
-    starts: NDArray[np.float32],
-    deviation: Values,
-    covariance: Values,
-) -> Measured:
-    ridge = 1e-6 * np.trace(covariance) * np.eye(len(covariance))
-    unit = vector / np.sqrt(max(float(vector @ np.linalg.solve(covariance + ridge, vector)), 1e-12))
-    result = _try_length(generator, unit, chosen, row, starts, deviation)
-    # Effects grow about linearly with length, so the length that is strong enough can be foretold.
-    wanted = min(max(STRONG_DEVIATIONS / max(result.effect, 1e-3), 1.0), LONGEST)
-    for length in (wanted, 0.5 * (1.0 + wanted)):
-        if length <= 1.1:
-            break
-        longer = _try_length(generator, unit * length, chosen, row, starts, deviation)
-        if longer.correlation >= result.correlation - MAX_CORRELATION_LOSS:  # the knob still means what it says
-            return longer
-    return result
-
-
-def _try_length(
-    generator: nn.Module,
-    vector: Values,
-    chosen: list[int],
-    row: int,
-    starts: NDArray[np.float32],
-    deviation: Values,
-) -> Measured:
-    steps = np.asarray(LADDER)
-    moved = starts[:, None, :] + steps[:, None] * vector
-    values = measure(generator, moved.reshape(-1, starts.shape[1]).astype(np.float32))
-    values = values.reshape(len(starts), len(steps), -1)
-    own = values[:, :, chosen[row]]
-    centered = own - own.mean(1, keepdims=True)
-    norms = np.linalg.norm(centered, axis=1) * np.linalg.norm(steps)
-    correlations = np.where(norms > 1e-9, centered @ steps / np.maximum(norms, 1e-9), 0.0)
-    effects = (values[:, -1] - values[:, 0]).mean(0)[chosen] / (2.0 * deviation[chosen])
-    others = np.delete(np.abs(effects), row)
-    effect = float(effects[row])
-    leak = float(others.max() / max(abs(effect), 1e-3)) if len(others) else 0.0
-    return Measured(chosen[row], vector.astype(np.float32), own.mean(0), float(np.median(correlations)), effect, leak)
+    return np.asarray(first * (1.0 - share) + second * share + jitter, np.float32)
 
 
 def _direction(measured: Measured) -> Direction:
