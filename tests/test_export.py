@@ -29,6 +29,8 @@ from noisysynth.export.parity import Row, check_parity, format_table, measure_pa
 from noisysynth.export.source import Source, TrainingNotes
 from noisysynth.instrument import Instrument, Training, read_instrument
 from noisysynth.spec import SynthSpec
+from noisysynth.train.checkpoint import Latents, build_networks, save_checkpoint, save_latents
+from noisysynth.train.config import PRESETS
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator, GeneratorConfig
 
@@ -383,47 +385,37 @@ def test_golden_vectors_hold_two_notes_with_their_audio(built: tuple[Source, Ins
 # ---- the command
 
 
-@dataclasses.dataclass
-class _Latents:
-    z: Any
-    instrument: Any
-    instruments: list[str]
-    pitch: Any
-    velocity: Any
-
-
-@dataclasses.dataclass
-class _Run:
-    generator: nn.Module
-    encoder: nn.Module
-    spec: SynthSpec
-    training: dict[str, Any]
-    latents: _Latents
-
-
 @pytest.fixture
-def run_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that `load_run` takes for a training run."""
+def run_folder(tmp_path: Path) -> Path:
+    """A training run as the trainer leaves it, less the training."""
+    config = dataclasses.replace(PRESETS["tiny"], generator_width=16, mapping_width=16)
+    torch.manual_seed(4)
+    generator, encoder = build_networks(SPEC, config)
+    training = {
+        "dataset": "toy", "licence": ["CC0-1.0", "MIT"], "attribution": ["by nobody\n"], "minutes": 30.0,
+        "steps": 7, "metrics": {"frechet": 2.5, "odd": float("nan"), "text": "x"},
+    }  # fmt: skip
+    state = {
+        "step": 7,
+        "spec": json.dumps(SPEC.to_json()),
+        "config": json.dumps(config.to_json()),
+        "training": json.dumps(training),
+        "ema_generator": generator.state_dict(),
+        "ema_encoder": encoder.state_dict(),
+    }
+    folder = tmp_path / "run"
+    save_checkpoint(folder, state, best=True)
     notes = training_notes()
-    run = _Run(
-        small_generator(),
-        Encoder(SPEC, width=8).eval(),
-        SPEC,
-        {
-            "dataset": "toy", "licence": ["CC0-1.0", "MIT"], "attribution": ["by nobody\n"], "minutes": 30.0,
-            "steps": 7, "metrics": {"frechet": 2.5, "odd": float("nan"), "text": "x"},
-        },
-        _Latents(notes.z, notes.instrument, list(notes.instrument_names), notes.pitch, notes.velocity),
-    )  # fmt: skip
-    monkeypatch.setattr("noisysynth.train.checkpoint.load_run", lambda folder, which: run)
-    return tmp_path / "run"
+    names = list(notes.instrument_names)
+    save_latents(folder, Latents(notes.z, notes.instrument, names, notes.pitch, notes.velocity))
+    return folder
 
 
 def test_the_command_writes_a_file_and_a_table(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "my_toy.noisy"
-    assert cli_export.main([str(run_folder), str(out)]) == 0
+    assert cli_export.main([str(run_folder), str(out), "--which", "best"]) == 0
     printed = capsys.readouterr().out
     assert "torch / ONNX, amplitude" in printed
     assert "FAILS" not in printed
