@@ -7,43 +7,70 @@
 set -eu
 set_=${1:-all}
 
-apt_play='python3-venv libportaudio2 libegl1 libgl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
+# a|b: the first of these that this release has.
+apt_play='python3-venv libportaudio2 libglib2.0-0t64|libglib2.0-0 libegl1 libgl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
-    fonts-dejavu-core'
-# jack-example-tools holds jack_lsp and others where jackd2 (from Debian 13 on) does not.
-apt_test='jackd2 jack-example-tools xvfb xdotool fluidsynth fluid-soundfont-gm'
+    libwayland-cursor0 libwayland-egl1 fonts-dejavu-core'
+# jack_lsp and others: with jackd2 up to Debian 12, later on their own.
+apt_test='jackd2 jack-example-tools|jackd2 xvfb xdotool fluidsynth fluid-soundfont-gm'
 apt_build='g++ python3-dev pkg-config libasound2-dev libjack-jackd2-dev'
 
 say() { echo "setup: $*"; }
 
-apt_install() {
-    missing=''
-    for package in "$@"; do
-        case "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" in
-            *' ok installed') ;;
-            *) missing="$missing $package" ;;
-        esac
+installed() {
+    case "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" in
+        *' ok installed') return 0 ;;
+    esac
+    return 1
+}
+
+# The package to install for "a|b"; nothing when it is there.
+choose() {
+    alternatives=$(echo "$1" | tr '|' ' ')
+    for package in $alternatives; do
+        if apt-cache show "$package" >/dev/null 2>&1; then
+            installed "$package" || echo "$package"
+            return
+        fi
     done
+    # Unknown to apt, so its lists are empty, as in a fresh container.
+    for package in $alternatives; do
+        if installed "$package"; then return; fi
+    done
+    echo "${1%%|*}"
+}
+
+choose_all() {
+    for group in "$@"; do choose "$group"; done | sort -u | tr '\n' ' '
+}
+
+apt_install() {
+    missing=$(choose_all "$@")
     if [ -z "$missing" ]; then return; fi
     as_root=''
     if [ "$(id -u)" -ne 0 ]; then
         if ! sudo -n true 2>/dev/null; then
             say "some system libraries are missing and I may not install them; please run"
-            echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing"
+            echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends $missing"
             return
         fi
         as_root='sudo'
     fi
     $as_root apt-get update -qq || say "apt-get update failed; trying with the package lists that are there"
-    known=''
-    for package in $missing; do
-        if apt-cache show "$package" >/dev/null 2>&1; then known="$known $package"; fi
+    # With fresh lists the names may be others; one that apt does not know would stop all of them.
+    missing=''
+    for package in $(choose_all "$@"); do
+        if apt-cache show "$package" >/dev/null 2>&1; then
+            missing="$missing $package"
+        else
+            say "$package is not in this system's package lists; going on without it"
+        fi
     done
-    if [ -z "$known" ]; then return; fi
-    say "installing system packages:$known"
+    if [ -z "$missing" ]; then return; fi
+    say "installing system packages:$missing"
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        -o Dpkg::Use-Pty=0 $known </dev/null >/dev/null ||
+        -o Dpkg::Use-Pty=0 $missing </dev/null >/dev/null ||
         say "apt-get could not install them; going on with what is there"
 }
 
