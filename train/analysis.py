@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,8 @@ SHORT_PERIODS, SHORT_SECONDS = 3, 0.008
 # Inner product with Hann^2 hears 1.944 / 1.5 times the noise of a plain Hann bin.
 MATCHED_OVER_HANN_NOISE = 1.944 / 1.5
 # Noise bandwidth of a fitted partial in units of 1 / window length; more than Hann^2's, for frames are interpolated.
-FITTED_NOISE = 2.5
+FITTED_NOISE = 2.8
+MOST_NOISE_LOST = 0.75
 # Noise power in one bin is exponentially distributed; subtracting its mean alone leaves half of it standing.
 OVERSUBTRACTION = 2.0
 # Noise analysis windows in samples at 44.1 kHz, and the frequency up to which each is used.
@@ -71,10 +73,10 @@ def analyse(clip: Clip, spec: SynthSpec) -> Track:
     wanted = values * gain
     add_partials(np.ascontiguousarray(wanted.real), np.ascontiguousarray(wanted.imag), cycles, ratios, hop, fitted)
     noise = _noise_bands(audio - fitted, rate, hop, n_frames, spec.n_noise_bands)
-    nearest = np.round(noise_band_centers_hz(spec.n_noise_bands)[None, :] / f0_hz[:, None]).astype(int)
-    inside = (nearest >= 1) & (nearest <= spec.n_harmonics)
-    lost = np.take_along_axis(absorbed, np.clip(nearest - 1, 0, spec.n_harmonics - 1), axis=1) * inside
-    noise /= np.sqrt(1.0 - lost)
+    # the share of each band's noise that the fitted partials carried off is given back
+    centers_hz = noise_band_centers_hz(spec.n_noise_bands)
+    lost = sum(share @ _notch_shares(centers_hz, ratios * np.median(f0_hz), width_hz) for share, width_hz in absorbed)
+    noise /= np.sqrt(1.0 - np.minimum(lost, MOST_NOISE_LOST)).astype(np.float32)
 
     harmonics = np.abs(wanted)
     k = np.arange(1, spec.n_harmonics + 1)
@@ -134,11 +136,11 @@ def multi_scale_spectral_distance(first: Array, second: Array) -> float:
 
 def _partials(
     audio: npt.NDArray[np.float32], rate: int, hop: float, f0_hz: Array, cycles: Array, n_harmonics: int
-) -> tuple[Array, Array, Array, Array]:
-    """Frequency ratios [H], complex amplitudes [F, H] (phase against ratio * cycles), gains [F, H], absorbed [F, H].
+) -> tuple[Array, Array, Array, tuple[tuple[Array, float], ...]]:
+    """Frequency ratios [H], complex amplitudes [F, H] (phase against ratio * cycles), gains [F, H], absorbed noise.
 
-    The gains take noise out of the amplitudes. `absorbed` is the share of the noise between k - 1/2 and k + 1/2
-    that the fitted partial carries off all the same, to be given back to the noise bands.
+    The gains take noise out of the amplitudes. `absorbed` holds, for long and short windows, the share [F, H] of
+    the noise that goes with the fitted partial all the same, and the width in Hz over which it does.
     """
     highest_hz = min(0.5 * rate, HIGHEST_PARTIAL_HZ)
     f0_mean = float(np.median(f0_hz))
@@ -168,9 +170,23 @@ def _partials(
     full_gain = np.zeros((len(cycles), n_harmonics), np.float32)
     full_values[:, :n_partials] = values
     full_gain[:, :n_partials] = gain
-    heard = FITTED_NOISE * ((1.0 - transience) / long_periods + transience / short_periods)
-    absorbed = np.minimum(heard * (1.0 - (1.0 - full_gain) ** 2), 0.75)
+    taken = 1.0 - (1.0 - full_gain) ** 2
+    absorbed = (
+        ((1.0 - transience) * taken, FITTED_NOISE * f0_mean / long_periods),
+        (transience * taken, FITTED_NOISE * f0_mean / short_periods),
+    )
     return full_ratios, full_values, full_gain, absorbed
+
+
+def _notch_shares(centers_hz: Array, partials_hz: Array, width_hz: float) -> Array:
+    """Share [K, N] of each noise band inside a notch of width_hz around each partial, overlaps counted twice."""
+    n_bands = len(centers_hz)
+    spacing_hz = np.gradient(centers_hz)
+    # seven points across a notch stand for it; sum of response over band area
+    points = partials_hz[:, None] + width_hz * (np.arange(7) - 3) / 7.0
+    responses = noise_band_responses(np.maximum(points, 0.0).ravel(), n_bands)
+    inside = responses.reshape(n_bands, len(partials_hz), 7).mean(axis=2).T
+    return np.asarray(inside * (width_hz / spacing_hz)[None, :])
 
 
 def _fast_even(minimum: float) -> int:
@@ -238,7 +254,7 @@ def _partial_ratios(spectra: Array, periods: int, n_partials: int) -> Array:
         cell = power[low:high]
         peak = low + int(cell.argmax())
         left, top, right = np.log(power[peak - 1 : peak + 2] + 1e-30)
-        if top < max(left, right) or power[peak] < 10.0 * np.median(cell):
+        if top < max(left, right) or power[peak] < 10.0 * np.quantile(cell, 0.2):
             continue
         shift = 0.5 * (left - right) / (left - 2.0 * top + right - 1e-12)
         position = peak + float(np.clip(shift, -0.5, 0.5))
@@ -281,7 +297,7 @@ def _noise_floor(spectra: Array, periods: int, n_partials: int) -> Array:
     edges = np.minimum(np.arange(n_partials + 2) * periods, len(average) - 1)
     quietest = [
         low + 1 + int(average[low + 1 : high].argmin()) if high - low > 2 else low
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in itertools.pairwise(edges)
     ]
     gaps = power[:, quietest]
     gaps = _smooth_frames(gaps, 5)
@@ -332,7 +348,10 @@ def _fit_inharmonicity(ratios: Array, harmonics: Array) -> float:
     """B of (ratio / k)^2 = 1 + B k^2 by weighted least squares; 0 unless it explains the shifted partials."""
     k = np.arange(1, len(ratios) + 1, dtype=np.float64)
     weight = harmonics.astype(np.float64).sum(axis=0)
-    use = (k <= 25) & (weight > 1e-3 * weight.max())
+    # further up, a partial lands nearest to some other harmonic's place
+    astray = np.flatnonzero(np.abs(ratios - k) > 0.4)
+    last = int(astray[0]) if len(astray) else len(k)
+    use = (k <= min(last, 25)) & (weight > 1e-3 * weight.max())
     if weight.max() <= 0.0 or use.sum() < 4:
         return 0.0
     stretch, square, w = (ratios[use] / k[use]) ** 2 - 1.0, k[use] ** 2, np.sqrt(weight[use])
@@ -382,9 +401,6 @@ def _band_weights(rate: int, size: int, n_bands: int) -> npt.NDArray[np.float32]
     bins = np.arange(size // 2 + 1)
     frequencies = ((bins[:, None] + offsets[None, :]) * spacing).ravel()
     responses = noise_band_responses(frequencies, n_bands)
-    # below the lowest and above the highest centre the bands fade out; noise there joins the outermost band
-    centers = noise_band_centers_hz(n_bands)
-    responses[0, (frequencies < centers[0]) & (frequencies > 20.0)] = 1.0
     return responses.reshape(n_bands, len(bins), fine).mean(axis=2).T.astype(np.float32)
 
 

@@ -31,7 +31,7 @@ def interpolate(signal: Any, positions: Any, table: Any, out: Any) -> None:
     half = n_taps // 2
     for i in range(len(positions)):
         position = positions[i]
-        whole = int(math.floor(position))
+        whole = math.floor(position)
         phase = int((position - whole) * n_phases + 0.5)
         start = whole - half + 1
         total = np.float32(0.0)
@@ -63,8 +63,8 @@ def add_partials(real: Any, imag: Any, cycles: Any, ratios: Any, hop: float, out
     step_a = np.empty(n_partials, np.float32)
     step_b = np.empty(n_partials, np.float32)
     for frame in range(n_frames):
-        start = int(math.ceil(frame * hop))
-        stop = min(n_samples, int(math.ceil((frame + 1) * hop)))
+        start = math.ceil(frame * hop)
+        stop = min(n_samples, math.ceil((frame + 1) * hop))
         following = min(frame + 1, n_frames - 1)
         fraction = (start - frame * hop) / hop
         slope = cycles[following] - cycles[frame]

@@ -79,15 +79,11 @@ def _report(index: dict[str, Any], out: Path) -> None:
 def _source(options: argparse.Namespace) -> ClipSource:
     # Each adapter is imported only when used.
     if options.kind == "soundfont":
-        from noisysynth.train.datasets.soundfont import SoundFontSource
+        from noisysynth.train.datasets.soundfont import SoundFontSource, preset_names
 
-        programs = list(range(128)) if options.all_programs else None
-        if options.programs is not None:
-            programs = parse_programs(options.programs)
-        if options.all_programs:
-            from noisysynth.train.datasets.soundfont import preset_names
-
-            programs = sorted(preset_names(options.src)) if options.src.is_file() else programs
+        programs = None if options.programs is None else parse_programs(options.programs)
+        if options.all_programs and options.src.is_file():
+            programs = sorted(preset_names(options.src))
         return SoundFontSource(
             options.src,
             programs,
@@ -110,8 +106,11 @@ def parse_programs(text: str) -> list[int]:
     programs: list[int] = []
     try:
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            programs += range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            run = range(int(first), int(last if dash else first) + 1)
+            if not run:
+                raise ValueError("a range that runs backwards")
+            programs += run
     except ValueError:
         programs = []
     if not programs or not all(0 <= program <= 127 for program in programs):

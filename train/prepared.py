@@ -412,7 +412,7 @@ class PreparedDataset:
                 return self._cache[key]
             path = self.path / f"{_shard_name(shard)}.npz"
             try:
-                with np.load(path, allow_pickle=False) as archive:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     values = np.asarray(archive[name])
             except FileNotFoundError as error:
                 raise UserError(self._broken(shard, "file is missing")) from error

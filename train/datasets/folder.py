@@ -1,0 +1,234 @@
+"""A folder of recorded notes, WAV or FLAC, named by pitch or listed in a CSV."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from noisysynth.errors import UserError
+from noisysynth.spec import midi_to_hz
+from noisysynth.train.clip import DEFAULT_VELOCITY, Clip, Rejected
+from noisysynth.train.datasets.recording import estimate_gate_s, onset_sample, read_note, without_rumble
+from noisysynth.train.pitch_check import better_pitch
+
+SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}
+NOTES_PER_BATCH = 48
+RINGING = {"struck", "plucked", "pluck", "pizz", "pizzicato", "hit", "percussive"}
+SUSTAINED = {"sustain", "sus", "arco", "bowed", "blown", "long", "legato", "vibrato", "nonvib"}
+DYNAMICS = {
+    "ppp": 0.15, "pp": 0.25, "p": 0.4, "soft": 0.4, "mp": 0.5, "m": 0.6, "med": 0.6, "mf": 0.65, "f": 0.8,
+    "loud": 0.9, "hard": 0.9, "ff": 0.95, "fff": 1.0,
+}  # fmt: skip
+# Columns by their usual names; the first one present counts.
+COLUMNS = {
+    "file": ("file", "path", "filename", "file_name"),
+    "pitch": ("midi_pitch", "pitch", "midi", "midi_note", "note"),
+    "velocity": ("velocity", "midi_velocity"),
+    "dynamic": ("dynamic", "dynamics"),
+    "gate": ("gate_s", "gate", "note_off_s"),
+    "instrument": ("instrument",),
+    "family": ("family", "instrument_family"),
+    "articulation": ("articulation", "technique"),
+    "source": ("source",),
+    "licence": ("licence", "license"),
+}
+
+_PITCH_AND_VELOCITY = re.compile(r"(?:^|[-_ ])(\d{3})[-_ ](\d{3})$")
+_NUMBERED = re.compile(r"(?:^|[-_ .])(\d{2,3})(?=$|[-_ .])")
+_NAMED = re.compile(r"(?:^|[-_ .])([A-Ga-g])(#|b|s|♯|♭)?(-?\d)(?=$|[-_ .])")
+_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """What is known of one file before it is opened; problem says what its label lacks."""
+
+    note_id: str
+    path: Path
+    pitch: float
+    velocity: float | None
+    gate_s: float | None
+    instrument: str
+    family: str
+    articulation: str
+    source: str
+    licence: str
+    problem: str = ""
+
+
+class FolderSource:
+    """Clips of the sound files under a folder, 48 a batch, in the order of their names.
+
+    A CSV in the folder with a file and a pitch column decides which files are read and what they are; else names
+    do: `violin-060-sustain.flac`, `cello_C#4.wav`, `guitar-060-100.wav` (pitch, velocity), `A4.wav` (instrument:
+    the folder). Raises UserError when the folder is missing or holds no such file.
+    """
+
+    def __init__(self, folder: Path, licence: str | None = None, check_pitch: bool = True) -> None:
+        if not folder.is_dir():
+            raise UserError(f"no folder at {folder}; give a folder of WAV or FLAC notes")
+        self.folder = folder
+        self.check_pitch = check_pitch
+        self.rows = _rows_of_csv(folder)
+        if not self.rows:
+            self.rows = [
+                _row_of_name(folder, path)
+                for path in sorted(folder.rglob("*"))
+                if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            ]
+        if not self.rows:
+            raise UserError(f"{folder} holds no WAV or FLAC notes")
+        if licence:
+            self.rows = [dataclasses.replace(row, licence=row.licence or licence) for row in self.rows]
+        self.n_notes = len(self.rows)
+        self.n_batches = math.ceil(self.n_notes / NOTES_PER_BATCH)
+        credits = {(row.source, row.licence) for row in self.rows if row.source or row.licence}
+        self.attribution = [", ".join(filter(None, credit)) for credit in sorted(credits)]
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "source": "folder",
+            "folder": self.folder.resolve().name,
+            "check_pitch": self.check_pitch,
+            "notes": [[row.note_id, row.pitch, row.velocity, row.gate_s, row.licence] for row in self.rows],
+        }
+
+    def batch(self, index: int) -> Iterator[Clip | Rejected]:
+        for row in self.rows[index * NOTES_PER_BATCH : (index + 1) * NOTES_PER_BATCH]:
+            try:
+                yield _clip(row, self.check_pitch)
+            except ValueError as error:
+                yield Rejected(row.note_id, str(error))
+
+
+def pitch_of_name(stem: str) -> tuple[float, float | None, str, str] | None:
+    """MIDI pitch, velocity 0..1 or None, text before and text after the pitch of a file name; None without a pitch.
+
+    A number of two or three digits from 12 to 127 is a MIDI note; a letter with an octave is a note name, A4 = 69.
+    """
+    for match in _NAMED.finditer(stem):
+        letter, accidental, octave = match.groups()
+        shift = {"#": 1, "s": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental or "", 0)
+        pitch = 12 * (int(octave) + 1) + _SEMITONES[letter.lower()] + shift
+        if 0 <= pitch <= 127:
+            return float(pitch), None, stem[: match.start()], stem[match.end() :]
+    both = _PITCH_AND_VELOCITY.search(stem)
+    if both and int(both.group(1)) <= 127 and int(both.group(2)) <= 127:
+        return float(both.group(1)), int(both.group(2)) / 127.0, stem[: both.start()], ""
+    # numbers of three digits first: take-12-060 is note 60
+    for match in sorted(_NUMBERED.finditer(stem), key=lambda match: -len(match.group(1))):
+        if 12 <= int(match.group(1)) <= 127:
+            return float(match.group(1)), None, stem[: match.start()], stem[match.end() :]
+    return None
+
+
+def _row_of_name(folder: Path, path: Path) -> _Row:
+    found = pitch_of_name(path.stem)
+    pitch, velocity, before, after = found or (0.0, None, "", "")
+    parent = path.parent.name if path.parent != folder else folder.resolve().name
+    words = [word for word in re.split(r"[-_ .]+", after.lower()) if word]
+    return _Row(
+        note_id=str(path.relative_to(folder).as_posix()),
+        path=path,
+        pitch=pitch,
+        velocity=velocity if velocity is not None else _dynamic(words),
+        gate_s=None,
+        instrument=before.strip("-_ .") or parent,
+        family="",
+        articulation=" ".join(words),
+        source="",
+        licence="",
+        problem="" if found else "no pitch in the file name",
+    )
+
+
+def _rows_of_csv(folder: Path) -> list[_Row]:
+    for table in sorted(folder.glob("*.csv")):
+        try:
+            with table.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file)
+                present = {name.strip().lower(): name for name in reader.fieldnames or []}
+                names = {
+                    key: next((present[alias] for alias in aliases if alias in present), "")
+                    for key, aliases in COLUMNS.items()
+                }
+                if names["file"] and names["pitch"]:
+                    return [_row_of_csv(folder, names, values) for values in reader]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"cannot read {table}: {error}") from error
+    return []
+
+
+def _row_of_csv(folder: Path, names: dict[str, str], values: dict[str, Any]) -> _Row:
+    text = {key: str(values.get(name) or "").strip() for key, name in names.items()}
+    pitch, problem = _number(text["pitch"]), ""
+    if pitch is None:
+        named = pitch_of_name(text["pitch"])
+        pitch = named[0] if named else None
+    if pitch is None or not 0 <= pitch <= 127:
+        pitch, problem = 0.0, f"no MIDI pitch in the table: {text['pitch'] or 'empty'}"
+    path = (folder / text["file"]).resolve()
+    if not text["file"] or not path.is_relative_to(folder.resolve()):
+        problem = "file is outside the folder"
+    velocity = _number(text["velocity"])
+    if velocity is not None:
+        velocity = min(max(velocity / 127.0 if velocity > 1.0 else velocity, 0.0), 1.0)
+    return _Row(
+        note_id=text["file"],
+        path=path,
+        pitch=pitch,
+        velocity=velocity if velocity is not None else _dynamic(text["dynamic"].lower().split()),
+        gate_s=_number(text["gate"]),
+        instrument=text["instrument"] or folder.resolve().name,
+        family=text["family"],
+        articulation=text["articulation"].lower(),
+        source=text["source"],
+        licence=text["licence"],
+        problem=problem,
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _dynamic(words: list[str]) -> float | None:
+    return next((DYNAMICS[word] for word in words if word in DYNAMICS), None)
+
+
+def _clip(row: _Row, check_pitch: bool) -> Clip:
+    if row.problem:
+        raise ValueError(row.problem)
+    audio, rate = read_note(row.path)
+    audio = without_rumble(audio, rate, float(midi_to_hz(row.pitch)))
+    onset = onset_sample(audio, rate)
+    audio = audio[onset:]
+    if check_pitch:
+        better = better_pitch(audio, rate, row.pitch)
+        if better is not None:
+            raise ValueError(f"mislabelled: labelled {row.pitch:g}, sounds like {better:g}")
+    words = set(row.articulation.split())
+    rings = True if words & RINGING else False if words & SUSTAINED else None
+    gate_s = row.gate_s - onset / rate if row.gate_s is not None else estimate_gate_s(audio, rate, rings)
+    return Clip(
+        audio=audio,
+        sample_rate=rate,
+        pitch=row.pitch,
+        velocity=DEFAULT_VELOCITY if row.velocity is None else row.velocity,
+        gate_s=round(max(gate_s, 0.0), 4),
+        note_id=row.note_id,
+        instrument=row.instrument,
+        family=row.family,
+        tags=tuple(sorted(words)) + (() if row.gate_s is not None else ("gate estimated",)),
+        source=row.source,
+        licence=row.licence,
+    )
