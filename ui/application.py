@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from noisysynth.engine.client import AudioChoice, EngineClient
+from noisysynth.engine.client import EngineClient
 from noisysynth.ui import theme
 from noisysynth.ui.player import Player
 from noisysynth.ui.session import session_path
@@ -33,11 +34,11 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
 
 def run_window(
     instrument: Path | None = None,
-    audio: AudioChoice | None = None,
+    audio: Mapping[str, Any] | None = None,
     client_factory: Callable[[], EngineClient] = EngineClient,
     session_file: Path | None = None,
 ) -> int:
-    """Open the window and stay until it is closed; returns the exit code."""
+    """Open the window and stay until it is closed; returns the exit code. `audio`: fields of AudioChoice."""
     application = make_application()
     window = Window(Player(client_factory), session_file or session_path())
 

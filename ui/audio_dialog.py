@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel,
 
 from noisysynth.engine.client import AudioChoice, AudioDevice
 from noisysynth.ui import theme
-from noisysynth.ui.controls.standard import Button, CheckBox, Combo
+from noisysynth.ui.controls.standard import Button, CheckBox, Combo, ElidedLabel
 from noisysynth.ui.player import Player
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048)
@@ -35,6 +35,7 @@ class AudioDialog(QDialog):
         self.rate = Combo("Sample rate")
         self.latency = QLabel("\u2013")
         self.latency.setFont(theme.font(theme.BODY, QFont.Weight.DemiBold))
+        self.detail = ElidedLabel(theme.SMALL, theme.TEXT_QUIET)
         self.error = QLabel()
         self.error.setWordWrap(True)
         self.error.setTextFormat(Qt.TextFormat.PlainText)
@@ -65,6 +66,7 @@ class AudioDialog(QDialog):
             ("Block size", self.block),
             ("Sample rate", self.rate),
             ("Latency", self.latency),
+            ("", self.detail),
         )
         for row, (caption, widget) in enumerate(rows):
             label = QLabel(caption)
@@ -189,13 +191,15 @@ class AudioDialog(QDialog):
         if status is None:
             self.latency.setText("\u2013")
         elif status.audio_running:
+            self.latency.setText(f"{status.output_latency_s * 1e3:.1f} ms")
             block_ms = status.block_size / max(status.sample_rate, 1) * 1e3
-            self.latency.setText(
-                f"{status.output_latency_s * 1e3:.1f} ms   ({status.audio_name}, "
-                f"{status.sample_rate / 1000:g} kHz, blocks of {block_ms:.1f} ms)"
+            self.detail.set_text(
+                f"{status.audio_name}  \u00b7  {status.sample_rate / 1000:g} kHz  \u00b7  "
+                f"{status.block_size} samples = {block_ms:.1f} ms"
             )
         else:
             self.latency.setText("no sound device is open")
+            self.detail.set_text("")
 
     # the player's choices
 

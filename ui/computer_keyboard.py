@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -21,6 +21,8 @@ KEYS = "AWSEDFTGYHUJKOLP"  # C, C sharp, D ... up to the D sharp of the next oct
 SOURCE = "computer keyboard"
 LOWEST_BASE, HIGHEST_BASE = 0, 108
 VELOCITY_STEP = 0.125
+REPEAT_WAIT_MS = 8  # a release is heard this much later, where it has to wait
+REPEAT_GAP_MS = 2
 
 _NOTE_KEYS = {getattr(Qt.Key, f"Key_{letter}"): offset for offset, letter in enumerate(KEYS)}
 _TEXT_WIDGETS = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
@@ -45,8 +47,14 @@ class ComputerKeyboard(QObject):
         super().__init__(window)
         self._window = window
         self._notes = notes
-        self._sounding: dict[int, int] = {}  # physical key -> MIDI note
+        self._down: dict[int, int | None] = {}  # physical key -> the MIDI note it sounds, if any
         self._pedal_key: int | None = None
+        # An X server repeats a key as release and press. Qt only tells such a pair when both have arrived, so there
+        # a release waits a moment for its press.
+        self.await_repeats = QGuiApplication.platformName() == "xcb"
+        self._waiting: dict[int, int] = {}  # physical key -> time stamp of its release
+        self._wait_over = QTimer(self, singleShot=True, interval=REPEAT_WAIT_MS)
+        self._wait_over.timeout.connect(self._finish_releases)
         self.base = 60
         self.velocity = 0.75
         application = QApplication.instance()
@@ -77,10 +85,8 @@ class ComputerKeyboard(QObject):
 
     def let_go(self) -> None:
         """Release what our keys hold: the window lost the keyboard and will not hear of the releases."""
-        for pitch in self._sounding.values():
-            self._notes.release(SOURCE, pitch)
-        self._sounding.clear()
-        self._release_pedal()
+        for physical in tuple(self._down):
+            self._lift(physical)
 
     # events
 
@@ -110,61 +116,81 @@ class ComputerKeyboard(QObject):
         return event.nativeScanCode() or int(event.key())
 
     def _press(self, event: QKeyEvent) -> bool:
+        key = Qt.Key(event.key())
+        if key not in _NOTE_KEYS and key not in _ACTIONS:
+            return False
+        physical = self._physical(event)
+        if event.isAutoRepeat() or self._was_repeat(physical, event.timestamp()):
+            return True
         if event.modifiers() & _COMMAND_MODIFIERS:
             return False
-        key = Qt.Key(event.key())
-        ours = key in _NOTE_KEYS or key in _ACTIONS
-        if not ours or event.isAutoRepeat():
-            return ours
+        self._lift(physical)  # if its release got lost
         if key in _NOTE_KEYS:
-            self._strike(self._physical(event), self.base + _NOTE_KEYS[key])
+            self._strike(physical, self.base + _NOTE_KEYS[key])
         else:
-            _ACTIONS[key](self, event)
+            self._down[physical] = None
+            _ACTIONS[key](self, physical)
         return True
 
+    def _was_repeat(self, physical: int, pressed_at: int) -> bool:
+        """Whether this press belongs to the release that is waiting; a hand is never that fast."""
+        released_at = self._waiting.pop(physical, None)
+        if released_at is None:
+            return False
+        if pressed_at - released_at <= REPEAT_GAP_MS:
+            return True
+        self._lift(physical)
+        return False
+
     def _strike(self, physical: int, pitch: int) -> None:
-        before = self._sounding.pop(physical, None)  # its release got lost
-        if before is not None:
-            self._notes.release(SOURCE, before)
         if pitch <= 127:
-            self._sounding[physical] = pitch
+            self._down[physical] = pitch
             self._notes.press(SOURCE, pitch, self.velocity)
 
     def _release(self, event: QKeyEvent) -> bool:
-        if event.isAutoRepeat():
-            return False
         physical = self._physical(event)
-        if physical == self._pedal_key:
-            self._release_pedal()
-            return True
-        pitch = self._sounding.pop(physical, None)
-        if pitch is None:
+        if physical not in self._down:
             return False
-        # Two keys of different octaves may have struck the same note.
-        if pitch not in self._sounding.values():
-            self._notes.release(SOURCE, pitch)
+        if event.isAutoRepeat():
+            return True
+        if self.await_repeats:
+            self._waiting[physical] = event.timestamp()
+            self._wait_over.start()
+        else:
+            self._lift(physical)
         return True
 
-    def _press_pedal(self, event: QKeyEvent) -> None:
-        self._pedal_key = self._physical(event)
-        self.pedal_changed.emit(True)
+    def _finish_releases(self) -> None:
+        for physical in tuple(self._waiting):
+            self._lift(physical)
 
-    def _release_pedal(self) -> None:
-        if self._pedal_key is not None:
+    def _lift(self, physical: int) -> None:
+        """The key is up: end what it began."""
+        self._waiting.pop(physical, None)
+        pitch = self._down.pop(physical, None)
+        # Two keys of different octaves may have struck the same note.
+        if pitch is not None and pitch not in self._down.values():
+            self._notes.release(SOURCE, pitch)
+        if physical == self._pedal_key:
             self._pedal_key = None
             self.pedal_changed.emit(False)
 
+    def _press_pedal(self, physical: int) -> None:
+        self._pedal_key = physical
+        self.pedal_changed.emit(True)
+
     def _panic(self) -> None:
-        self._sounding.clear()
+        self._down.clear()
+        self._waiting.clear()
         self._pedal_key = None
         self.panic_asked.emit()
 
 
 _ACTIONS = {
-    Qt.Key.Key_Z: lambda keyboard, event: keyboard.shift_octave(-1),
-    Qt.Key.Key_X: lambda keyboard, event: keyboard.shift_octave(1),
-    Qt.Key.Key_C: lambda keyboard, event: keyboard.set_velocity(keyboard.velocity - VELOCITY_STEP),
-    Qt.Key.Key_V: lambda keyboard, event: keyboard.set_velocity(keyboard.velocity + VELOCITY_STEP),
-    Qt.Key.Key_Space: lambda keyboard, event: keyboard._press_pedal(event),
-    Qt.Key.Key_Escape: lambda keyboard, event: keyboard._panic(),
+    Qt.Key.Key_Z: lambda keyboard, _: keyboard.shift_octave(-1),
+    Qt.Key.Key_X: lambda keyboard, _: keyboard.shift_octave(1),
+    Qt.Key.Key_C: lambda keyboard, _: keyboard.set_velocity(keyboard.velocity - VELOCITY_STEP),
+    Qt.Key.Key_V: lambda keyboard, _: keyboard.set_velocity(keyboard.velocity + VELOCITY_STEP),
+    Qt.Key.Key_Space: lambda keyboard, physical: keyboard._press_pedal(physical),
+    Qt.Key.Key_Escape: lambda keyboard, _: keyboard._panic(),
 }

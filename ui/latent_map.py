@@ -68,9 +68,9 @@ class LatentMap:
         nearness = at.astype(np.float32) if at.any() else (distances / distances.min()) ** (-NEARNESS_POWER)
         return (nearness / nearness.sum()).astype(np.float32)
 
-    def base_latent(self, x: float, y: float) -> Vector:
-        """The base latent at a place, [Z]."""
-        return (self.weights(x, y) @ self._residuals).astype(np.float32)
+    def base_latent(self, weights: Vector) -> Vector:
+        """The base latent of a blend [presets], [Z]."""
+        return (weights @ self._residuals).astype(np.float32)
 
     def preset_base(self, preset: int) -> Vector:
         """The base latent that makes exactly this preset at its own place, even where two presets share one."""

@@ -175,15 +175,13 @@ class Player(QObject):
             return
         self.preset = index
         preset, place = self.instrument.presets[index], self._map.places[index]
-        if self._client is not None:
-            self._client.set_latent(self._map.preset_base(index))
         values = {row.id: row.default for row in PARAMETERS if row.id not in KEPT_BY_PRESETS}
         values |= {key: value for key, value in preset.parameters.items() if key in PARAMETER_INDEX}
         values |= {"pad_x": place.x, "pad_y": place.y}
         for parameter_id, value in values.items():
             self._put(parameter_id, value)
         self.preset_changed.emit(index)
-        self._tell_blend()
+        self._send_place()
         self.edited.emit()
 
     def step_preset(self, step: int) -> None:
@@ -245,18 +243,14 @@ class Player(QObject):
         return abs(self.values["pad_x"] - place.x) < 1e-4 and abs(self.values["pad_y"] - place.y) < 1e-4
 
     def _send_place(self) -> None:
-        """Give the engine the base latent of the pad's place."""
-        if self._client is not None and self._map is not None:
-            if self._at_preset_place():
-                base = self._map.preset_base(self.preset)
-            else:
-                base = self._map.base_latent(self.values["pad_x"], self.values["pad_y"])
-            self._client.set_latent(base)
-        self._tell_blend()
-
-    def _tell_blend(self) -> None:
-        if self._map is not None:
-            self.blend_changed.emit(self._map.weights(self.values["pad_x"], self.values["pad_y"]))
+        """Give the engine the base latent of the pad's place, and the views the blend."""
+        if self._map is None:
+            return
+        weights = self._map.weights(self.values["pad_x"], self.values["pad_y"])
+        if self._client is not None:
+            exact = self._at_preset_place()
+            self._client.set_latent(self._map.preset_base(self.preset) if exact else self._map.base_latent(weights))
+        self.blend_changed.emit(weights)
 
     def _send_everything(self) -> None:
         """An engine that just started or changed its instrument knows nothing of our settings."""

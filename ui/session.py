@@ -13,6 +13,7 @@ from typing import Any
 
 import platformdirs
 
+from noisysynth import factory
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 
 VERSION = 1
@@ -77,6 +78,24 @@ def save_session(path: Path, session: Session) -> str:
                 os.unlink(temporary)
         return f"the session cannot be kept: {path} ({error.strerror})"
     return ""
+
+
+def resolve_instrument(reference: str) -> Path | None:
+    """The file that a session's reference means; None when there is none."""
+    if reference.startswith(FACTORY_PREFIX):
+        path = factory.FOLDER / Path(reference.removeprefix(FACTORY_PREFIX)).name
+    elif reference:
+        path = Path(reference)
+    else:
+        return None
+    return path if path.is_file() else None
+
+
+def instrument_reference(path: Path) -> str:
+    """What a session stores for a file."""
+    if path.absolute().parent == factory.FOLDER.absolute():
+        return FACTORY_PREFIX + path.name
+    return str(path.absolute())
 
 
 def _sound_parameters(values: dict[str, Any]) -> dict[str, float]:

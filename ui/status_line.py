@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFont
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from noisysynth.ui import theme
 from noisysynth.ui.controls.standard import Button, ElidedLabel
 
 KEPT = 50
+KEYS_HELP = "A \u2013 P play  \u00b7  Z X octave  \u00b7  C V velocity  \u00b7  Space sustain  \u00b7  Esc panic"
 
 
 class StatusLine(QWidget):
@@ -23,16 +23,13 @@ class StatusLine(QWidget):
         super().__init__(parent)
         self.setFixedHeight(theme.STATUS_HEIGHT)
         self._lines: list[str] = []
-        self.notice = ElidedLabel()
-        self.notice.setFont(theme.font(theme.SMALL + 1))
-        self.hint = ElidedLabel()
-        self.hint.setFont(theme.font(theme.SMALL + 1, QFont.Weight.Normal))
-        self.hint.setProperty("quiet", True)
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.notice = ElidedLabel(theme.SMALL + 1)
+        self.hint = ElidedLabel(theme.SMALL + 1, theme.TEXT_QUIET, right=True)
         self.restart: QPushButton = Button("Restart engine")
         self.restart.setProperty("chip", True)
         self.restart.clicked.connect(self.restart_asked)
         self.restart.hide()
+        self.show_hint("")
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * theme.UNIT, 0, 2 * theme.UNIT, 0)
         row.setSpacing(2 * theme.UNIT)
@@ -42,11 +39,11 @@ class StatusLine(QWidget):
 
     def show_notice(self, line: str) -> None:
         self._lines = [*self._lines, f"{time.strftime('%H:%M:%S')}  {line}"][-KEPT:]
-        self.notice.set_whole(line)
+        self.notice.set_text(line)
         self.notice.setToolTip("\n".join(self._lines[-12:]))
 
     def show_hint(self, line: str) -> None:
-        self.hint.set_whole(line)
+        self.hint.set_text(line or KEYS_HELP)
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from PySide6.QtGui import QEnterEvent, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from noisysynth.engine.client import EngineStatus
+from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.controls.meter import Meter
 from noisysynth.ui.controls.standard import Button, IconButton, paint_icon
-from noisysynth.ui.factory import factory_instruments
 from noisysynth.ui.player import Player
 
 ALARM_UPDATES = 24  # how long a new dropout stays red, in readout updates (8 per second)
@@ -225,7 +225,7 @@ class TopBar(QWidget):
                 f"{status.audio_name}: {status.sample_rate} Hz, blocks of {status.block_size} samples"
             )
         else:
-            self.latency.set_text("no audio", alarm=True)
+            self.latency.set_text("off", alarm=True)
             self.latency.setToolTip("No sound device is open: see Audio & MIDI")
         self._show_dropouts(status)
 

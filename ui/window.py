@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,17 @@ from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, Q
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from noisysynth.engine.client import AudioChoice
+from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
-from noisysynth.ui.factory import factory_instruments, instrument_reference, resolve_instrument
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.player import KEPT_BY_PRESETS, Player
 from noisysynth.ui.preset_panel import PresetPanel
-from noisysynth.ui.session import Session, load_session, save_session
+from noisysynth.ui.session import Session, instrument_reference, load_session, resolve_instrument, save_session
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
 
@@ -35,6 +36,7 @@ PARAMETER_TICKS = 2  # clock ticks per look at the parameters
 READOUT_HZ = 8.0
 IDLE_MS = 250  # notices are read even while the window is hidden
 AUTOSAVE_MS = 1500
+LONG_START_MS = 5000
 
 
 class Window(QMainWindow):
@@ -125,11 +127,14 @@ class Window(QMainWindow):
     # the session
 
     def restore(
-        self, instrument: Path | None = None, audio: AudioChoice | None = None, factory: Path | None = None
+        self,
+        instrument: Path | None = None,
+        audio: Mapping[str, Any] | None = None,
+        factory: Path | None = None,
     ) -> None:
         """Open what was open last. What the command line names wins over the session.
 
-        factory: what to play when neither names an instrument that can be used.
+        audio: fields of AudioChoice. factory: what to play when neither names an instrument that can be used.
         """
         session, complaint = load_session(self._session_file)
         if complaint:
@@ -137,7 +142,7 @@ class Window(QMainWindow):
         if session.geometry:
             self.restoreGeometry(QByteArray.fromHex(session.geometry.encode("ascii", "replace")))
         self.computer.set_base(session.keyboard_base)
-        self.player.audio = audio if audio is not None else _audio_choice(session)
+        self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
             factory = next(iter(factory_instruments()), None)
@@ -239,9 +244,16 @@ class Window(QMainWindow):
         self.status_line.restart.setVisible(not player.running and not player.starting and bool(player.failure))
         if player.starting:
             self.status_line.show_notice("starting the audio engine\u2026")
+            QTimer.singleShot(LONG_START_MS, self._explain_long_start)
         elif player.running:
             self.status_line.show_notice("ready: play with the keys A to P, the mouse or MIDI")
         player.poll_notices()  # what the start had to say comes after "ready"
+
+    def _explain_long_start(self) -> None:
+        if self.player.starting:
+            self.status_line.show_notice(
+                "still starting: the sound is compiled for this machine, which only the first start does"
+            )
 
     def _search(self) -> None:
         self.presets.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -298,15 +310,17 @@ def _share(total: int, share: float, smallest: int, largest: int) -> int:
     return int(min(max(round(total * share / theme.UNIT) * theme.UNIT, smallest), largest))
 
 
-def _audio_choice(session: Session) -> AudioChoice:
+def _audio_choice(session: Session, wanted: Mapping[str, Any]) -> AudioChoice:
     default = AudioChoice()
-    return dataclasses.replace(
-        default,
-        device=session.audio_device or None,
-        host_api=session.host_api or None,
+    # A device of another host API than the one that was remembered must not be looked for there, and the reverse.
+    named = "device" in wanted or "host_api" in wanted
+    remembered = AudioChoice(
+        device=None if named else session.audio_device or None,
+        host_api=None if named else session.host_api or None,
         sample_rate=session.sample_rate or None,
         block_size=session.block_size if 16 <= session.block_size <= 8192 else default.block_size,
     )
+    return dataclasses.replace(remembered, **wanted)
 
 
 def _kept_by_player(session: Session) -> dict[str, float]:

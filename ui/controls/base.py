@@ -154,6 +154,9 @@ class Control(QWidget):
     def hint(self) -> str:
         return self.help_text
 
+    def describe(self) -> None:
+        """Tell screen readers the value; only worth its cost for the control that they are on."""
+
     def enterEvent(self, event: QEnterEvent) -> None:
         self.hovered = True
         self.hinted.emit(self.hint())
@@ -167,6 +170,7 @@ class Control(QWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self._ring = came_by_keyboard(event)
+        self.describe()
         self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -193,7 +197,8 @@ class ValueControl(Control):
         self._drag: RelativeDrag | None = None
         self._travel = 0.0  # unclipped position while dragging, so overshoot is not forgotten at the ends
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._describe()
+        self._set_tooltip()
+        self.describe()
 
     # value
 
@@ -216,13 +221,15 @@ class ValueControl(Control):
         value = self.parameter.clip(value)
         if value != self._value:
             self._value = value
-            self._describe()
+            if self.hasFocus():
+                self.describe()
             self.update()
 
     def set_name(self, name: str, help_text: str) -> None:
         self.name, self.help_text = name, help_text
         self.setAccessibleName(name)
-        self._describe()
+        self._set_tooltip()
+        self.describe()
         self.update()
 
     def change_value(self, value: float) -> None:
@@ -247,10 +254,12 @@ class ValueControl(Control):
     def hint(self) -> str:
         return f"{self.name}: {self.value_text()}.  {self.help_text}"
 
-    def _describe(self) -> None:
+    def _set_tooltip(self) -> None:
         cc = self.parameter.midi_cc
         midi = f"\nMIDI controller {cc}." if cc is not None else ""
         self.setToolTip(f"{self.name}: {format_range(self.parameter)}.\n{self.help_text}{midi}")
+
+    def describe(self) -> None:
         self.setAccessibleDescription(f"{self.value_text()}. {self.help_text}")
 
     def editor_text(self) -> str:

@@ -96,7 +96,7 @@ class Meter(QWidget):
         top = 3.0
         for side in range(2):
             y = top + side * (bar_height + gap)
-            painter.fillRect(QRectF(0, y, self._bar_width(), bar_height), theme.qcolor(theme.WELL))
+            painter.fillRect(QRectF(0, y, self._bar_width(), bar_height), theme.qcolor(theme.PANEL))
             self._paint_bar(painter, y, bar_height, self._level[side])
             hold = self._x(self._hold[side])
             if hold > 1.0:
@@ -128,12 +128,12 @@ class Meter(QWidget):
         elif self.limiting:
             text, colour = "LIMIT", theme.ACCENT
         else:
-            text, colour = "CLIP", theme.WELL
+            text, colour = "CLIP", theme.PANEL
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.qcolor(colour))
         painter.drawRoundedRect(rect, 3, 3)
-        lit = colour != theme.WELL
+        lit = colour != theme.PANEL
         painter.setFont(theme.font(theme.SMALL, QFont.Weight.Bold if lit else QFont.Weight.Normal))
         painter.setPen(theme.qcolor(theme.TEXT_ON_ACCENT if lit else theme.TEXT_QUIET))
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

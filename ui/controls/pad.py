@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -36,6 +37,10 @@ CURSOR_RADIUS = 7.0
 SNAP_PX = 12.0
 TRAIL_S = 1.6
 TRAIL_FRAME_MS = 33
+TRAIL_STEP_PX = 5.0
+DOT_PX = 8
+TRAIL_SHADES = 10
+PAINT_GAP_MS = 15  # a mouse may report far more often than any screen shows
 KEY_STEP = 0.04
 SPOKE_FLOOR = 0.02  # weights below this are not worth a line
 
@@ -71,11 +76,13 @@ class Pad(Control):
         self._map: QPixmap | None = None
         self._fade = QTimer(self, interval=TRAIL_FRAME_MS)
         self._fade.timeout.connect(self._fade_trail)
+        self._paced = QTimer(self, singleShot=True)
+        self._paced.timeout.connect(self.update)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(30 * theme.UNIT, 22 * theme.UNIT)
-        self._describe()
+        self.describe()
 
     def sizeHint(self) -> QSize:
         return QSize(60 * theme.UNIT, 48 * theme.UNIT)
@@ -105,7 +112,7 @@ class Pad(Control):
     def set_weights(self, weights: Sequence[float]) -> None:
         """Share of each point in what sounds; drawn as spokes."""
         self._weights = weights
-        self.update()
+        self._update_soon()
 
     def set_position(self, x: float, y: float) -> None:
         """Show a place that came from elsewhere."""
@@ -113,8 +120,9 @@ class Pad(Control):
         if (x, y) != (self.x_value, self.y_value):
             self._leave_trail()
             self.x_value, self.y_value = x, y
-            self._describe()
-            self.update()
+            if self.hasFocus():
+                self.describe()
+            self._update_soon()
 
     def change_position(self, x: float, y: float) -> None:
         """Go somewhere and tell, as every gesture of the player does."""
@@ -130,7 +138,7 @@ class Pad(Control):
         shares = ", ".join(f"{point.name} {weight * 100:.0f} %" for weight, point in mix if weight >= 0.05)
         return f"{place}  \u00b7  {shares or self.help_text}"
 
-    def _describe(self) -> None:
+    def describe(self) -> None:
         self.setAccessibleDescription(f"X {self.x_value:+.2f}, Y {self.y_value:+.2f}. {self.help_text}")
 
     # the typed value: "x, y"
@@ -253,10 +261,16 @@ class Pad(Control):
     # the trail
 
     def _leave_trail(self) -> None:
-        if self.isVisible():
-            self._trail.append((time.monotonic(), self.x_value, self.y_value))
-            if not self._fade.isActive():
-                self._fade.start()
+        if not self.isVisible():
+            return
+        here = (self.x_value, self.y_value)
+        if self._trail:
+            _, x, y = self._trail[-1]
+            if _length(self.to_pixel(x, y) - self.to_pixel(*here)) < TRAIL_STEP_PX:
+                return
+        self._trail.append((time.monotonic(), *here))
+        if not self._fade.isActive():
+            self._fade.start()
 
     def _fade_trail(self) -> None:
         oldest = time.monotonic() - TRAIL_S
@@ -265,7 +279,12 @@ class Pad(Control):
         if not self._trail or not self.isVisible():
             self._trail.clear()
             self._fade.stop()
-        self.update()
+        self._update_soon()
+
+    def _update_soon(self) -> None:
+        """Repaint, but no more than once per screen frame."""
+        if not self._paced.isActive():
+            self._paced.start(PAINT_GAP_MS)
 
     # painting
 
@@ -281,7 +300,7 @@ class Pad(Control):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         here = self.to_pixel(self.x_value, self.y_value)
         self._paint_spokes(painter, here)
-        self._paint_trail(painter, here)
+        self._paint_trail(painter)
         if self._under_pointer >= 0:
             point = self._points[self._under_pointer]
             painter.setPen(QPen(theme.qcolor(theme.TEXT), 1.5))
@@ -381,19 +400,14 @@ class Pad(Control):
                 painter.setPen(QPen(colour, 0.75 + 2.5 * float(weight)))
                 painter.drawLine(self.to_pixel(point.x, point.y), here)
 
-    def _paint_trail(self, painter: QPainter, here: QPointF) -> None:
+    def _paint_trail(self, painter: QPainter) -> None:
+        """Dots that fade and shrink; their spacing shows the speed. Wide smooth lines cost twenty times as much."""
         now = time.monotonic()
-        last = here
-        for stamp, x, y in reversed(self._trail):
-            freshness = 1.0 - (now - stamp) / TRAIL_S
-            if freshness <= 0.0:
-                break
-            point = self.to_pixel(x, y)
-            colour = QColor(theme.ACCENT)
-            colour.setAlphaF(0.6 * freshness)
-            painter.setPen(QPen(colour, 1.0 + 2.0 * freshness, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawLine(point, last)
-            last = point
+        dots = _trail_dots(self.devicePixelRatioF())
+        for stamp, x, y in self._trail:
+            shade = int((now - stamp) / TRAIL_S * TRAIL_SHADES)
+            if shade < TRAIL_SHADES:
+                painter.drawPixmap(self.to_pixel(x, y) - QPointF(DOT_PX / 2, DOT_PX / 2), dots[shade])
 
     def _paint_cursor(self, painter: QPainter, here: QPointF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
@@ -405,6 +419,26 @@ class Pad(Control):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.qcolor(theme.ACCENT))
         painter.drawEllipse(here, 2.5, 2.5)
+
+
+@functools.cache
+def _trail_dots(ratio: float) -> tuple[QPixmap, ...]:
+    """A dot for each age, fresh to faded."""
+    dots = []
+    for shade in range(TRAIL_SHADES):
+        freshness = 1.0 - shade / TRAIL_SHADES
+        pixmap = QPixmap(round(DOT_PX * ratio), round(DOT_PX * ratio))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.qcolor(theme.ACCENT, 0.8 * freshness))
+        radius = 1.0 + 1.75 * freshness
+        painter.drawEllipse(QPointF(DOT_PX / 2, DOT_PX / 2), radius, radius)
+        painter.end()
+        dots.append(pixmap)
+    return tuple(dots)
 
 
 def _clip(value: float) -> float:

@@ -53,7 +53,9 @@ class Scope(QWidget):
 
     def feed(self, stereo: NDArray[np.float32]) -> None:
         """The newest output samples, [n, 2]."""
-        mono = np.nan_to_num(stereo.mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0)
+        mono = (stereo[:, 0] + stereo[:, 1]) * np.float32(0.5)
+        if not np.isfinite(mono.sum()):
+            mono = np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
         start = trigger_start(mono, WINDOW)
         samples = mono[start : start + WINDOW]
         peak = float(np.abs(samples).max(initial=0.0))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QStyle,
@@ -106,34 +105,40 @@ class CheckBox(QCheckBox):
             painter.end()
 
 
-class ElidedLabel(QLabel):
-    """One line that gives way: too long a text ends in an ellipsis and is whole in the tooltip."""
+class ElidedLabel(QWidget):
+    """One line that gives way: too long a text ends in an ellipsis and is whole in the tooltip.
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    Not a QLabel: a QLabel lays out the whole window anew at every change of its text.
+    """
+
+    def __init__(self, size: int, colour: str = theme.TEXT, right: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._whole = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._text = ""
+        self._font = theme.font(size)
+        self._colour = colour
+        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        self._align = side | Qt.AlignmentFlag.AlignVCenter
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.set_whole(text)
 
     @property
-    def whole(self) -> str:
-        return self._whole
+    def text(self) -> str:
+        return self._text
 
-    def set_whole(self, text: str) -> None:
-        if text != self._whole:
-            self._whole = text
+    def set_text(self, text: str) -> None:
+        if text != self._text:
+            self._text = text
             self.setAccessibleName(text)
             self.setToolTip(text)
-            self._fit()
+            self.update()
 
-    def _fit(self) -> None:
-        line = " ".join(self._whole.split())
-        self.setText(self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width()))
+    def sizeHint(self) -> QSize:
+        return QSize(4 * theme.UNIT, math.ceil(QFontMetricsF(self._font).height()))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(4 * theme.UNIT, math.ceil(self.fontMetrics().height()))
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(self._font)
+        painter.setPen(theme.qcolor(self._colour))
+        line = " ".join(self._text.split())
+        elided = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(QRectF(self.rect()), self._align, elided)
+        painter.end()
