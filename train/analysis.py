@@ -30,6 +30,7 @@ FITTED_NOISE = 2.8
 MOST_NOISE_LOST = 0.75
 # Noise power in one bin is exponentially distributed; subtracting its mean alone leaves half of it standing.
 OVERSUBTRACTION = 2.0
+CLOSEST_PARTIALS = 0.8
 # Noise analysis windows in samples at 44.1 kHz, and the frequency up to which each is used.
 NOISE_WINDOWS = ((1024, 2_500.0), (512, 6_000.0), (256, math.inf))
 
@@ -162,6 +163,16 @@ def _partials(
     transience = _transience(loudness, reach)[:, None].astype(np.float32)
     onset = _onset_shape(audio, rate, hop, 1.0 / f0_mean, 0.5 * short_periods / f0_mean)[:, None]
 
+    # where stretched partials skip a harmonic, its place must not be fitted to the neighbour's energy as well
+    level = np.concatenate(([0.0], (np.abs(long_values) ** 2).mean(axis=0), [0.0]))
+    spacing = np.diff(ratios, prepend=0.0, append=ratios[-1] + 1.0)
+    overheard = np.zeros(n_partials)
+    for gap, neighbour in ((spacing[:-1], level[:-2]), (spacing[1:], level[2:])):
+        overheard = np.maximum(overheard, np.where(gap < CLOSEST_PARTIALS, neighbour, 0.0))
+    skipped = level[1:-1] < 0.1 * overheard
+    long_gain[:, skipped] = 0.0
+    short_gain[:, skipped] = 0.0
+
     values = onset * ((1.0 - transience) * long_values + transience * short_values)
     gain = (1.0 - transience) * long_gain + transience * short_gain
     full_ratios = np.arange(1.0, n_harmonics + 1.0)
@@ -248,7 +259,7 @@ def _partial_ratios(spectra: Array, periods: int, n_partials: int) -> Array:
     half = periods // 2
     for index in range(n_partials):
         middle = (index + 1) * periods
-        low, high = max(2, middle - half), min(middle + half, len(power) - 1)
+        low, high = max(2, middle - half), min(middle - half + periods, len(power) - 1)
         if high - low < 3:
             continue
         cell = power[low:high]
@@ -277,13 +288,13 @@ def _matched(spectra: Array, centers: Array, ratios: Array, periods: int) -> Arr
     picked = spectra[:, np.clip(bins, 0, spectra.shape[1] - 1)]
     values = np.einsum("fkb,kb->fk", picked, weights)
     turns = ratios[None, :] * centers[:, None]
-    return values * np.exp(-2j * np.pi * (turns - np.floor(turns))).astype(np.complex64)
+    return np.asarray(values * np.exp(-2j * np.pi * (turns - np.floor(turns))).astype(np.complex64))
 
 
 def _hann_lobe(offset: Array) -> Array:
     """Transform of the Hann window at `offset` bins from its centre, 1 at 0."""
     offset = np.where(np.abs(np.abs(offset) - 1.0) < 1e-6, offset + 2e-6, offset)
-    return np.sinc(offset) / (1.0 - offset**2)
+    return np.asarray(np.sinc(offset) / (1.0 - offset**2))
 
 
 def _noise_floor(spectra: Array, periods: int, n_partials: int) -> Array:
@@ -301,7 +312,7 @@ def _noise_floor(spectra: Array, periods: int, n_partials: int) -> Array:
     ]
     gaps = power[:, quietest]
     gaps = _smooth_frames(gaps, 5)
-    return np.minimum(gaps[:, :-1], gaps[:, 1:])
+    return np.asarray(np.minimum(gaps[:, :-1], gaps[:, 1:]))
 
 
 def _smooth_frames(values: Array, reach: int) -> Array:
@@ -323,7 +334,7 @@ def _transience(loudness: Array, reach: int) -> Array:
     level = 20.0 * np.log10(loudness + 1e-3 * loudness.max() + 1e-9)
     padded = np.pad(level, reach, mode="edge")
     view = sliding_window_view(padded, 2 * reach + 1)
-    return np.clip((view.max(axis=1) - view.min(axis=1) - 2.0) / 6.0, 0.0, 1.0)
+    return np.asarray(np.clip((view.max(axis=1) - view.min(axis=1) - 2.0) / 6.0, 0.0, 1.0))
 
 
 def _onset_shape(audio: Array, rate: int, hop: float, period_s: float, settled_s: float) -> Array:
@@ -389,7 +400,7 @@ def _noise_bands(
         density *= 2.0 / (size * float(np.square(window).sum()))
         onset = _onset_shape(residual, rate, hop, 0.0, 0.5 * size / rate)[:, None]
         power[:, bands] = np.square(onset) * (density @ _band_weights(rate, size, n_bands)[:, bands])
-    return np.sqrt(power)
+    return np.asarray(np.sqrt(power))
 
 
 @lru_cache(maxsize=8)
@@ -399,9 +410,10 @@ def _band_weights(rate: int, size: int, n_bands: int) -> npt.NDArray[np.float32]
     spacing = rate / size
     offsets = (np.arange(fine) + 0.5) / fine - 0.5
     bins = np.arange(size // 2 + 1)
-    frequencies = ((bins[:, None] + offsets[None, :]) * spacing).ravel()
+    frequencies: Array = ((bins[:, None] + offsets[None, :]) * spacing).ravel()
     responses = noise_band_responses(frequencies, n_bands)
-    return responses.reshape(n_bands, len(bins), fine).mean(axis=2).T.astype(np.float32)
+    averaged = responses.reshape(n_bands, len(bins), fine).mean(axis=2).T
+    return np.ascontiguousarray(averaged, dtype=np.float32)
 
 
 def _filtered_noise(noise: Array, rate: int, hop: float, n_samples: int, seed: int) -> Array:
@@ -428,4 +440,4 @@ def _filtered_noise(noise: Array, rate: int, hop: float, n_samples: int, seed: i
     out = np.zeros(n_steps * step + size)
     for index in range(n_steps):
         out[index * step : index * step + size] += shaped[index]
-    return out[size // 2 : size // 2 + n_samples].astype(np.float32)
+    return np.asarray(out[size // 2 : size // 2 + n_samples], dtype=np.float32)

@@ -223,7 +223,7 @@ def _prepare_note(clip: Clip, spec: SynthSpec) -> tuple[dict[str, npt.NDArray[An
     peak = float(np.abs(audio).max())
     flac = io.BytesIO()
     soundfile.write(flac, audio * (0.999 / peak), spec.sample_rate, format="FLAC", subtype="PCM_16")
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "harmonics_db": amplitude_to_db(track.harmonics),
         "noise_db": amplitude_to_db(track.noise),
         "cents": track.cents.astype(np.float16),
@@ -233,7 +233,7 @@ def _prepare_note(clip: Clip, spec: SynthSpec) -> tuple[dict[str, npt.NDArray[An
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ValueError(f"analysis gave non-finite {name}")
-    entry = {
+    entry: dict[str, Any] = {
         "id": clip.note_id,
         "pitch": clip.pitch,
         "velocity": round(clip.velocity, 4),
