@@ -41,19 +41,15 @@ def build_instrument(
     control = export_control(generator, source.spec)
     encoder = None if source.encoder is None else export_encoder(source.encoder, source.spec)
     latent_map = make_latent_map(source.notes)
-    say("measuring directions")
-    directions = find_directions(generator, source.notes.z)
     pitch = source.notes.pitch
     pitch_range = (int(np.floor(pitch.min())), int(np.ceil(pitch.max())))
     instrument = Instrument(
         name=name,
         description=description,
         spec=source.spec,
-        directions=directions,
         pad_axes=latent_map.pad_axes,
         pad_points=latent_map.pad_points,
         pitch_range=pitch_range,
-        training=source.training,
         presets=latent_map.presets,
         control_onnx=control,
         encoder_onnx=encoder,
@@ -62,6 +58,8 @@ def build_instrument(
     say("comparing with torch")
     rows = measure_parity(generator, instrument)
     check_parity(rows)
+    say("measuring directions")
+    directions = find_directions(ControlNet(instrument).run, source.notes.z)
     metrics = {
         **source.training.metrics,
         **{row.metric: row.value for row in rows},
@@ -69,7 +67,7 @@ def build_instrument(
         "pad_y_variance": latent_map.explained[1],
     }
     training = dataclasses.replace(source.training, metrics=metrics)
-    return dataclasses.replace(instrument, training=training), rows
+    return dataclasses.replace(instrument, directions=directions, training=training), rows
 
 
 def write_checked(path: Path, instrument: Instrument) -> int:

@@ -1,4 +1,4 @@
-"""Named latent directions for the knobs, found by measuring what the generator does."""
+"""Named latent directions for the knobs, found by measuring what the control network does."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from noisysynth.export.descriptors import DESCRIPTORS, measure
+from noisysynth.export.descriptors import DESCRIPTORS, RunControls, measure
 from noisysynth.instrument import Direction
 from noisysynth.parameters import N_KNOBS
 
-N_FITTED = 384
+N_FITTED = 256
 N_LADDERS = 16
 LADDER = (-1.0, -0.5, 0.0, 0.5, 1.0)
 # +1 should move a descriptor by one standard deviation of what the training notes span ...
@@ -22,6 +21,7 @@ LONGEST = 3.0
 MAX_CORRELATION_LOSS = 0.1
 MIN_CORRELATION = 0.5
 MIN_EFFECT = 0.25
+SECANT_DEVIATIONS = 0.35
 _RIDGE = 1e-2
 _SOFTENING = 0.05
 _MIN_DEVIATION = 1e-3
@@ -51,9 +51,9 @@ class Measured:
         return audible and self.correlation >= MIN_CORRELATION and self.effect >= MIN_EFFECT
 
 
-def find_directions(generator: nn.Module, z: NDArray[np.float32], seed: int = 0) -> tuple[Direction, ...]:
-    """The best directions, at most N_KNOBS, for a generator whose training latents are z [n, Z]."""
-    search = _Search(generator, z, np.random.default_rng(seed))
+def find_directions(run: RunControls, z: NDArray[np.float32], seed: int = 0) -> tuple[Direction, ...]:
+    """The best directions, at most N_KNOBS, for a control network (`ControlNet.run`) with training latents z [n, Z]."""
+    search = _Search(run, z, np.random.default_rng(seed))
     useful = [index for index in range(len(DESCRIPTORS)) if search.deviation[index] > _MIN_DEVIATION]
     kept = search.settle([index for index in useful if not DESCRIPTORS[index].spare])
     for spare in (index for index in useful if DESCRIPTORS[index].spare):
@@ -68,15 +68,20 @@ def find_directions(generator: nn.Module, z: NDArray[np.float32], seed: int = 0)
 class _Search:
     """Latents to measure at, what was measured there, and how to fit and try directions."""
 
-    def __init__(self, generator: nn.Module, z: NDArray[np.float32], rng: np.random.Generator) -> None:
-        self.generator = generator
+    def __init__(self, run: RunControls, z: NDArray[np.float32], rng: np.random.Generator) -> None:
+        self.run = run
         self.latents = _spread(z, N_FITTED, rng)
-        self.values = measure(generator, self.latents)
+        self.values = measure(run, self.latents)
         self.deviation = self.values.std(axis=0)
         size = self.latents.shape[1]
         self.covariance = np.cov(self.latents.T.astype(np.float64)).reshape(size, size)
         self.covariance += 1e-6 * np.trace(self.covariance) / size * np.eye(size)
         self.starts = self.latents[rng.permutation(N_FITTED)[:N_LADDERS]]
+        # Both ends of random moves about as long as a knob's: slopes from these are of what moving does. A regression
+        # of descriptors on latents alone tells what the training instruments happen to have in common instead.
+        self.moves = SECANT_DEVIATIONS * rng.multivariate_normal(np.zeros(size), self.covariance, N_FITTED)
+        self.changes = measure(run, (self.latents + self.moves).astype(np.float32))
+        self.changes -= measure(run, (self.latents - self.moves).astype(np.float32))
 
     def settle(self, chosen: list[int]) -> list[Measured]:
         """Directions for the chosen descriptors, fitted anew without those that failed until none fails."""
@@ -91,11 +96,11 @@ class _Search:
 
     def _fit(self, chosen: list[int]) -> Values:
         """[D, Z], for each descriptor the shortest move in the cloud of latents that leaves the others alone."""
-        latents = self.latents.astype(np.float64)
-        target = (self.values[:, chosen] - self.values[:, chosen].mean(0)) / self.deviation[chosen]
         size = len(self.covariance)
-        ridge = _RIDGE * np.trace(self.covariance) / size * np.eye(size)
-        slopes = np.linalg.solve(self.covariance + ridge, (latents - latents.mean(0)).T @ target / len(latents)).T
+        target = self.changes[:, chosen] / (2.0 * self.deviation[chosen])
+        covariance = self.moves.T @ self.moves
+        ridge = _RIDGE * np.trace(covariance) / size * np.eye(size)
+        slopes = np.linalg.solve(covariance + ridge, self.moves.T @ target).T
         spread = self.covariance @ slopes.T
         gram = slopes @ spread
         # Softened: descriptors that go together in every training sound cannot be told apart by force.
@@ -120,7 +125,7 @@ class _Search:
     def _measure(self, vector: Values, chosen: list[int], row: int) -> Measured:
         steps = np.asarray(LADDER)
         moved = (self.starts[:, None, :] + steps[:, None] * vector).astype(np.float32)
-        values = measure(self.generator, moved.reshape(-1, moved.shape[-1])).reshape(len(moved), len(steps), -1)
+        values = measure(self.run, moved.reshape(-1, moved.shape[-1])).reshape(len(moved), len(steps), -1)
         own = values[:, :, chosen[row]]
         centered = own - own.mean(1, keepdims=True)
         norms = np.linalg.norm(centered, axis=1) * np.linalg.norm(steps)
