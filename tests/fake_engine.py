@@ -84,6 +84,12 @@ class FakeEngine(EngineClient):
         self.parameters_set.append((parameter_id, value))
         self.engine_values[parameter_id] = value
 
+    def forget(self) -> None:
+        """Empty what was remembered so far."""
+        self.log.clear()
+        self.latents.clear()
+        self.parameters_set.clear()
+
     def of_kind(self, kind: EventKind) -> list[tuple[int, float]]:
         """Index and value of every event of a kind so far."""
         return [(index, value) for k, index, value in self.log if k == kind]

@@ -17,12 +17,17 @@ CONNECT_S = 2.0
 
 def display_problem(environment: Mapping[str, str] = os.environ) -> str:
     """Why no window can be opened, in a few words; "" when one can."""
-    if not sys.platform.startswith("linux"):
-        return ""
     try:
         import PySide6
     except ImportError as error:
         return f"PySide6 cannot be loaded ({error})"
+    if loses_references(PySide6.__version__):
+        return (
+            f"PySide6 {PySide6.__version__} crashes under Python {sys.version_info.major}.{sys.version_info.minor}; "
+            "install another: pip install 'PySide6-Essentials!=6.12.0'"
+        )
+    if not sys.platform.startswith("linux"):
+        return ""
     platform = environment.get("QT_QPA_PLATFORM", "")
     if platform and not platform.startswith(("xcb", "wayland")):
         return ""  # offscreen, vnc, linuxfb: somebody knows what they ask for
@@ -42,6 +47,13 @@ def display_problem(environment: Mapping[str, str] = os.environ) -> str:
                 return ""
             problems.append(f"Qt lacks a library: {missing}")
     return "; ".join(problems) or "neither DISPLAY nor WAYLAND_DISPLAY is set"
+
+
+def loses_references(version: str) -> bool:
+    """PySide6 6.12.0 drops a reference to None in every call that returns nothing. Where None is not immortal (before
+    Python 3.12) that ends the program after some thousand calls: "Fatal Python error: deallocating None".
+    """
+    return version == "6.12.0" and sys.version_info < (3, 12)
 
 
 def _wayland_socket(name: str, environment: Mapping[str, str]) -> str:

@@ -159,8 +159,8 @@ class TopBar(QWidget):
         self.voices.setToolTip("Voices sounding now")
         self.load = Readout("Load", 6 * theme.UNIT)
         self.load.setToolTip("Share of its time that the audio engine needs; near 100 % it drops out")
-        self.latency = Readout("Latency", 8 * theme.UNIT)
-        self.dropouts = Readout("Dropouts", 8 * theme.UNIT)
+        self.latency = Readout("Latency", 7 * theme.UNIT)
+        self.dropouts = Readout("Dropouts", 7 * theme.UNIT)
         self.panic = Button("Panic")
         self.panic.setProperty("danger", True)
         self.panic.setToolTip("Silence everything at once (Esc)")
@@ -220,7 +220,8 @@ class TopBar(QWidget):
         self.voices.set_text(str(status.voices))
         self.load.set_text(f"{status.load:.0%}".replace("%", " %"), alarm=status.load > 0.9)
         if status.audio_running:
-            self.latency.set_text(f"{status.output_latency_s * 1e3:.1f} ms")
+            latency_ms = status.output_latency_s * 1e3
+            self.latency.set_text(f"{latency_ms:.{1 if latency_ms < 100.0 else 0}f} ms")
             self.latency.setToolTip(
                 f"{status.audio_name}: {status.sample_rate} Hz, blocks of {status.block_size} samples"
             )

@@ -1,0 +1,379 @@
+"""The window over a fake engine: every control sends what it says, and shows what the engine says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from make_instrument import make_test_instrument, write_test_instrument
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from noisysynth.events import EventKind
+from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui.controls.knob import Knob
+from noisysynth.ui.knob_panel import DIRECTIONS, ON_THE_PAD, sections
+from noisysynth.ui.window import MINIMUM_SIZE, Window
+
+pytest_plugins = ("ui_fixtures",)
+
+LEFT = Qt.MouseButton.LeftButton
+OpenWindow = Callable[..., Window]
+SOUND_PARAMETERS = [row.id for row in PARAMETERS if row.id not in (*ON_THE_PAD, *DIRECTIONS)]
+
+
+def click_preset(window: Window, qtbot: QtBot, index: int) -> None:
+    presets = window.presets.list
+    rect = presets.visualItemRect(presets.item(index))
+    qtbot.mouseClick(presets.viewport(), LEFT, pos=rect.center())
+
+
+class TestKnobs:
+    @pytest.mark.parametrize("parameter_id", [*SOUND_PARAMETERS, "knob_1", "knob_2"])
+    def test_each_knob_sends_its_own_parameter(self, window: Window, engine: FakeEngine, parameter_id: str) -> None:
+        knob = window.knobs.knobs[parameter_id]
+        knob.change_position(0.3)
+        expected = PARAMETERS[PARAMETER_INDEX[parameter_id]].from_position(0.3)
+        assert engine.parameters_set == [(parameter_id, pytest.approx(expected))]
+
+    def test_every_parameter_has_a_place(self, window: Window) -> None:
+        placed = [name for section in sections() for name in section.parameters] + [*DIRECTIONS, *ON_THE_PAD]
+        assert sorted(placed) == sorted(row.id for row in PARAMETERS)
+        assert set(window.knobs.knobs) == {row.id for row in PARAMETERS} - set(ON_THE_PAD)
+
+    def test_direction_knobs_have_their_names_and_the_others_are_hidden(self, window: Window) -> None:
+        directions = make_test_instrument().directions
+        for index, parameter_id in enumerate(DIRECTIONS):
+            knob = window.knobs.knobs[parameter_id]
+            assert knob.isVisible() == (index < len(directions))
+            if index < len(directions):
+                assert knob.name == knob.accessibleName() == directions[index].name
+                assert directions[index].effect in knob.toolTip()
+
+    def test_midi_moves_the_knobs(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.engine_values["brightness"] = 4.5
+        qtbot.waitUntil(lambda: window.knobs.knobs["brightness"].value == pytest.approx(4.5))
+        assert engine.parameters_set == []  # what came from the engine is not sent back
+
+    def test_a_late_echo_does_not_pull_the_knob_back(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        knob = window.knobs.knobs["brightness"]
+        knob.change_value(3.0)
+        engine.engine_values["brightness"] = 1.0  # what the engine still believed
+        qtbot.wait(80)
+        assert knob.value == 3.0
+
+    def test_knobs_share_one_size(self, window: Window, qtbot: QtBot) -> None:
+        def sizes() -> set[float]:
+            return {knob.dial_rect().width() for knob in window.findChildren(Knob) if knob.isVisible()}
+
+        for size in (MINIMUM_SIZE, (1280, 800), (1920, 1080)):
+            window.resize(*size)
+            qtbot.waitUntil(lambda: len(sizes()) == 1)
+
+
+class TestPerformance:
+    def test_bend_and_modulation(self, window: Window, engine: FakeEngine) -> None:
+        window.keyboard.bend.change_value(0.5)
+        window.keyboard.bend.let_go()
+        window.keyboard.modulation.change_value(0.75)
+        assert engine.of_kind(EventKind.PITCH_BEND) == [(0, 0.5), (0, 0.0)]
+        assert engine.of_kind(EventKind.CONTROL_CHANGE) == [(1, 0.75)]
+
+    def test_the_on_screen_keyboard_plays(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        keys = window.keyboard.keys
+        place = keys.key_rect(60).bottomLeft().toPoint() + QPoint(4, -6)
+        qtbot.mousePress(keys, LEFT, pos=place)
+        assert 60 in keys._held
+        qtbot.mouseRelease(keys, LEFT, pos=place)
+        ((pitch, velocity),) = engine.of_kind(EventKind.NOTE_ON)
+        assert pitch == 60
+        assert velocity > 0.9
+        assert engine.of_kind(EventKind.NOTE_OFF) == [(60, 0.0)]
+
+    def test_octave_buttons_move_keys_and_range(self, window: Window, qtbot: QtBot) -> None:
+        lowest = window.keyboard.keys.lowest
+        qtbot.mouseClick(window.keyboard.octave.down, LEFT)
+        assert window.computer.base == 48
+        assert window.keyboard.keys.lowest == lowest - 12
+
+    @pytest.mark.parametrize("size", [MINIMUM_SIZE, (1280, 800), (1920, 1080)])
+    def test_all_letters_are_on_the_keys_shown(self, window: Window, qtbot: QtBot, size: tuple[int, int]) -> None:
+        window.resize(*size)
+        keys, letters = window.keyboard.keys, window.computer.letters()
+        qtbot.waitUntil(lambda: keys.lowest <= min(letters) and max(letters) <= keys.highest)
+
+    def test_panic_button(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        window.player.notes.press("test", 60, 0.5)
+        qtbot.mouseClick(window.top.panic, LEFT)
+        assert len(engine.of_kind(EventKind.PANIC)) == 1
+        assert not window.player.notes.notes
+
+
+class TestPresets:
+    def test_click_sets_latent_and_parameters_and_is_heard(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        instrument = make_test_instrument()
+        window.knobs.knobs["brightness"].change_value(-9.0)
+        window.knobs.knobs["volume"].change_value(-20.0)
+        engine.forget()
+        click_preset(window, qtbot, 2)
+        preset = instrument.presets[2]
+        values = dict(engine.parameters_set)
+        heard = engine.latents[-1] + values["pad_x"] * instrument.pad_axes[0] + values["pad_y"] * instrument.pad_axes[1]
+        np.testing.assert_allclose(heard, preset.latent, atol=1e-6)
+        defaults = default_values()
+        for parameter_id, value in values.items():
+            if parameter_id not in ON_THE_PAD:
+                assert value == pytest.approx(preset.parameters.get(parameter_id, defaults[parameter_id]))
+        assert values["brightness"] == 0.0  # the last preset's colour is gone
+        assert "volume" not in values  # but not how loud the player wants it
+        assert len(engine.of_kind(EventKind.NOTE_ON)) == 1
+        qtbot.waitUntil(lambda: len(engine.of_kind(EventKind.NOTE_OFF)) == 1, timeout=3000)
+        assert window.top.preset.name == preset.name
+
+    def test_no_audition_while_playing(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        window.player.notes.press("test", 72, 0.5)
+        engine.forget()
+        click_preset(window, qtbot, 1)
+        assert engine.of_kind(EventKind.NOTE_ON) == []
+        assert engine.latents
+
+    def test_next_and_previous_go_around(self, window: Window, qtbot: QtBot) -> None:
+        names = [preset.name for preset in make_test_instrument().presets]
+        qtbot.mouseClick(window.top.previous, LEFT)
+        assert window.player.preset_name == names[-1]
+        qtbot.mouseClick(window.top.next, LEFT)
+        assert window.player.preset_name == names[0]
+        assert window.presets.list.currentRow() == 0
+
+    def test_search_by_name_and_tag(self, window: Window, qtbot: QtBot) -> None:
+        panel = window.presets
+        assert panel.shown() == [0, 1, 2]
+        panel.search.setText("BREATH")
+        assert panel.shown() == [2]
+        panel.search.setText("keys")
+        assert panel.shown() == [0, 1]
+        panel.search.setText("keys bright")
+        assert panel.shown() == [1]
+        panel.search.setText("tuba")
+        assert panel.shown() == []
+        assert panel._nothing.isVisible()
+        qtbot.keyClick(panel.search, Qt.Key.Key_Escape)
+        assert panel.shown() == [0, 1, 2]
+
+    def test_tag_chips(self, window: Window) -> None:
+        panel = window.presets
+        assert set(panel.chips) == {"keys", "bright", "wind"}
+        panel.chips["keys"].setChecked(True)
+        assert panel.shown() == [0, 1]
+        panel.chips["bright"].setChecked(True)
+        assert panel.shown() == [1]
+
+    def test_enter_in_the_search_takes_the_first(self, window: Window, qtbot: QtBot) -> None:
+        window.presets.search.setText("breath")
+        qtbot.keyClick(window.presets.search, Qt.Key.Key_Return)
+        assert window.player.preset == 2
+
+
+class TestPad:
+    def test_dragging_sends_place_and_blend(self, window: Window, engine: FakeEngine) -> None:
+        window.morph.pad.change_position(0.5, -0.25)
+        assert dict(engine.parameters_set) == {"pad_x": 0.5, "pad_y": -0.25}
+        assert len(engine.latents) == 1
+
+    def test_dragging_onto_a_point_sounds_like_its_preset(self, window: Window, engine: FakeEngine) -> None:
+        instrument = make_test_instrument()
+        point = instrument.pad_points[1]
+        window.morph.pad.change_position(point.x, point.y)
+        heard = engine.latents[-1] + point.x * instrument.pad_axes[0] + point.y * instrument.pad_axes[1]
+        np.testing.assert_allclose(heard, instrument.presets[1].latent, atol=1e-6)
+
+    def test_midi_moves_the_point_and_the_blend(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.engine_values["pad_x"] = -0.5
+        qtbot.waitUntil(lambda: window.morph.pad.x_value == pytest.approx(-0.5))
+        assert engine.latents
+        assert engine.parameters_set == []
+
+
+class TestEngineState:
+    def test_readouts(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.meters = {"voices": 7, "load": 0.42, "output_latency_s": 0.0123, "underruns": 3}
+        qtbot.waitUntil(lambda: window.top.voices.text == "7")
+        assert window.top.load.text == "42 %"
+        assert window.top.latency.text == "12.3 ms"
+        assert window.top.dropouts.text == "3"
+        assert window.top.dropouts._alarm
+
+    def test_without_a_sound_device_the_window_opens_and_says_so(
+        self, engine: FakeEngine, open_window: OpenWindow, qtbot: QtBot
+    ) -> None:
+        engine.sound = False
+        engine.pending_notices = ["no sound device found; connect one"]
+        window = open_window()
+        qtbot.waitUntil(lambda: window.top.latency.text == "off")
+        assert window.status_line.notice.text == "no sound device found; connect one"
+        window.player.notes.press("test", 60, 0.5)
+        assert 60 in window.keyboard.keys._held
+
+    def test_a_failed_start_is_told_and_can_be_repeated(
+        self, engine: FakeEngine, open_window: OpenWindow, qtbot: QtBot
+    ) -> None:
+        engine.refuse = "the engine does not come up"
+        window = open_window(ready=False)
+        qtbot.waitUntil(lambda: window.status_line.notice.text == "the engine does not come up")
+        assert window.status_line.restart.isVisible()
+        window.player.notes.press("test", 60, 0.5)  # nothing to hear, nothing to fear
+        qtbot.mouseClick(window.status_line.restart, LEFT)
+        qtbot.waitUntil(lambda: window.player.running)
+        assert not window.status_line.restart.isVisible()
+
+    def test_a_dead_engine_is_noticed_and_restarted_with_our_settings(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        window.knobs.knobs["attack"].change_value(2.0)
+        engine.meters = {"alive": False}
+        qtbot.waitUntil(lambda: not window.player.running)
+        assert window.status_line.restart.isVisible()
+        engine.meters = {}
+        engine.forget()
+        qtbot.mouseClick(window.status_line.restart, LEFT)
+        qtbot.waitUntil(lambda: window.player.running)
+        assert ("attack", 2.0) in engine.parameters_set
+        assert engine.latents
+
+    def test_notices_reach_the_status_line(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.pending_notices = ["MIDI input 'Keystation' is gone"]
+        qtbot.waitUntil(lambda: window.status_line.notice.text == "MIDI input 'Keystation' is gone")
+
+    def test_hidden_and_minimised_windows_do_not_poll(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        assert window.polling
+        window.showMinimized()
+        qtbot.waitUntil(lambda: not window.polling)
+        window.showNormal()
+        qtbot.waitUntil(lambda: window.polling)
+        window.hide()
+        assert not window.polling
+        before = engine.scope_reads
+        qtbot.wait(100)
+        assert engine.scope_reads == before
+        window.show()
+        assert window.polling
+
+    def test_the_engine_is_stopped_at_the_end(self, window: Window, engine: FakeEngine) -> None:
+        window.close()
+        assert engine.stopped == 1
+        window.close()
+        assert engine.stopped == 1
+
+
+class TestInstrument:
+    def test_opening_another(self, window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+        other = write_test_instrument(tmp_path / "Other.noisy", name="Other", directions=())
+        window.player.open_instrument(other)
+        qtbot.waitUntil(lambda: window.top.instrument.name == "Other")
+        assert engine.instrument == other
+        assert window.windowTitle().startswith("Other")
+        assert not window.knobs.directions.isVisible()
+
+    @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 torn"])
+    def test_a_broken_file_is_one_line_and_no_change(
+        self, window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot, content: bytes
+    ) -> None:
+        broken = tmp_path / "Broken.noisy"
+        broken.write_bytes(content)
+        before = engine.instrument
+        window.player.open_instrument(broken)
+        qtbot.waitUntil(lambda: "Broken.noisy" in window.status_line.notice.text)
+        assert "\n" not in window.status_line.notice.text
+        assert engine.instrument == before
+        assert window.top.instrument.name == "Test Organ"
+
+    def test_an_engine_that_refuses_changes_nothing(
+        self, window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    ) -> None:
+        other = write_test_instrument(tmp_path / "Other.noisy", name="Other")
+        engine.refuse = "the control network cannot run here"
+        window.player.open_instrument(other)
+        qtbot.waitUntil(lambda: window.status_line.notice.text == "the control network cannot run here")
+        assert window.top.instrument.name == "Test Organ"
+
+
+class TestAudioDialog:
+    @pytest.fixture
+    def dialog(self, window: Window, qtbot: QtBot):  # type: ignore[no-untyped-def]
+        qtbot.mouseClick(window.top.settings, LEFT)
+        qtbot.waitUntil(lambda: window.settings.isVisible() and bool(window.settings.inputs))
+        return window.settings
+
+    def test_lists_what_there_is(self, dialog, engine: FakeEngine) -> None:  # type: ignore[no-untyped-def]
+        assert dialog.host.count() == 3
+        assert dialog.device.count() == 3
+        assert set(dialog.inputs) == set(engine.inputs)
+        assert "10.7 ms" in dialog.latency.text()
+
+    def test_choosing_opens(self, dialog, engine: FakeEngine, window: Window, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
+        dialog.block.setCurrentIndex(dialog.block.findData(256))
+        dialog.block.activated.emit(dialog.block.currentIndex())
+        qtbot.waitUntil(lambda: engine.audio.block_size == 256)
+        dialog.device.setCurrentIndex(1)
+        dialog.device.activated.emit(1)
+        qtbot.waitUntil(lambda: engine.audio.device == engine.devices[0].name)
+        assert engine.audio.host_api == engine.devices[0].host_api
+        qtbot.waitUntil(lambda: window.player.audio == engine.audio)
+
+    def test_a_refusal_is_told_there_and_the_choice_goes_back(
+        self, dialog, engine: FakeEngine, window: Window, qtbot: QtBot
+    ) -> None:  # type: ignore[no-untyped-def]
+        engine.refuse = "the device is busy; close the program that uses it"
+        before = window.player.audio
+        dialog.block.setCurrentIndex(dialog.block.findData(32))
+        dialog.block.activated.emit(dialog.block.currentIndex())
+        qtbot.waitUntil(lambda: dialog.error.text() == "the device is busy; close the program that uses it")
+        assert dialog.block.currentData() == before.block_size
+        assert window.player.audio == before
+
+    def test_midi_inputs_are_switched(self, dialog, engine: FakeEngine, window: Window, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
+        name = "nanoKONTROL2"
+        dialog.inputs[name].click()
+        qtbot.waitUntil(lambda: not engine.inputs[name])
+        qtbot.waitUntil(lambda: window.player.muted_midi_inputs == {name})
+        engine.refuse = "the port is gone"
+        dialog.inputs[name].click()
+        qtbot.waitUntil(lambda: dialog.error.text() == "the port is gone")
+        assert not dialog.inputs[name].isChecked()
+
+    def test_nothing_to_choose_from(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.devices, engine.inputs = [], {}
+        window.settings.show()
+        qtbot.waitUntil(lambda: "no sound device" in window.settings.error.text())
+        assert not window.settings.inputs
+
+
+def test_hover_tells_the_value(window: Window) -> None:
+    knob = window.knobs.knobs["attack"]
+    knob.hinted.emit(knob.hint())
+    assert "Attack: 1.00" in window.status_line.hint.text
+    QApplication.sendEvent(knob, QEvent(QEvent.Type.Leave))
+    assert "octave" in window.status_line.hint.text
+
+
+def test_nothing_is_clipped_at_the_smallest_size(window: Window, qtbot: QtBot) -> None:
+    window.resize(*MINIMUM_SIZE)
+    qtbot.wait(50)
+    assert (window.width(), window.height()) == MINIMUM_SIZE
+    for widget in (
+        window.top.panic, window.top.settings, window.top.meter, window.top.dropouts, window.presets,
+        window.morph.pad, window.morph.scope, window.keyboard.keys, window.keyboard.velocity.up, window.status_line,
+        *(knob for knob in window.knobs.knobs.values() if knob.isVisible()),
+    ):  # fmt: skip
+        corner = widget.mapTo(window, widget.rect().bottomRight())
+        assert window.rect().contains(widget.mapTo(window, QPoint(0, 0))), widget
+        assert window.rect().contains(corner), widget
+        minimum = widget.minimumSizeHint().boundedTo(widget.maximumSize())
+        assert widget.width() >= minimum.width(), widget
+        assert widget.height() >= minimum.height(), widget
