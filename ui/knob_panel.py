@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QResizeEvent
@@ -82,20 +83,28 @@ class KnobPanel(QWidget):
         for parameter_id in DIRECTIONS:
             self._add_knob(self.directions, parameter_id, None, theme.TIMBRE)
         grid.addWidget(self.directions, 0, 0, 1, COLUMNS)
-        next_column: dict[int, int] = {}
-        for section in sections():
-            frame = _SectionFrame(section.title)
-            for parameter_id in section.parameters:
-                parameter = PARAMETERS[PARAMETER_INDEX[parameter_id]]
-                self._add_knob(frame, parameter_id, short_name(parameter, section.title), theme.ACCENT)
-            start = next_column.get(section.row, 0)
-            grid.addWidget(frame, section.row, start, 1, len(section.parameters))
-            next_column[section.row] = start + len(section.parameters)
-        self._spread(grid, next_column)
+        for row, in_row in itertools.groupby(sections(), key=lambda section: section.row):
+            self._add_row(grid, row, list(in_row))
+        for column in range(COLUMNS):
+            grid.setColumnStretch(column, 1)
+        for row in range(grid.rowCount()):
+            grid.setRowStretch(row, 1)
 
         player.parameter_changed.connect(self._show_value)
         player.instrument_changed.connect(self._name_directions)
         self._name_directions()
+
+    def _add_row(self, grid: QGridLayout, row: int, in_row: list[Section]) -> None:
+        """A column for each knob; the last section is stretched, so that every row ends at the same edge."""
+        start = 0
+        for section in in_row:
+            frame = _SectionFrame(section.title)
+            for parameter_id in section.parameters:
+                parameter = PARAMETERS[PARAMETER_INDEX[parameter_id]]
+                self._add_knob(frame, parameter_id, short_name(parameter, section.title), theme.ACCENT)
+            span = COLUMNS - start if section is in_row[-1] else len(section.parameters)
+            grid.addWidget(frame, row, start, 1, span)
+            start += span
 
     def _add_knob(self, frame: _SectionFrame, parameter_id: str, name: str | None, colour: str) -> None:
         parameter = PARAMETERS[PARAMETER_INDEX[parameter_id]]
@@ -106,22 +115,6 @@ class KnobPanel(QWidget):
         knob.value_changed.connect(lambda value, key=parameter_id: self._player.set_parameter(key, value))
         frame.knobs.addWidget(knob)
         self.knobs[parameter_id] = knob
-
-    @staticmethod
-    def _spread(grid: QGridLayout, used: dict[int, int]) -> None:
-        """A row with fewer knobs is stretched, so that every row ends at the same edge."""
-        for column in range(COLUMNS):
-            grid.setColumnStretch(column, 1)
-        for row, count in used.items():
-            grid.setRowStretch(row, 1)
-            if count < COLUMNS:
-                for index in range(grid.count()):
-                    r, c, _, span = grid.getItemPosition(index)  # type: ignore[misc]
-                    if r == row and c + span == count:
-                        item = grid.itemAt(index)
-                        assert item is not None
-                        grid.addWidget(item.widget(), row, c, 1, COLUMNS - c)
-        grid.setRowStretch(0, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -56,10 +56,10 @@ class FlowLayout(QLayout):
     def count(self) -> int:
         return len(self._items)
 
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def itemAt(self, index: int) -> QLayoutItem | None:
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def takeAt(self, index: int) -> QLayoutItem | None:
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def hasHeightForWidth(self) -> bool:
@@ -95,6 +95,10 @@ class FlowLayout(QLayout):
 class _PresetDelegate(QStyledItemDelegate):
     """Name over tags; the chosen one has a bar at its left and a brighter name."""
 
+    def __init__(self, presets: PresetList) -> None:
+        super().__init__(presets)
+        self._presets = presets
+
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(0, ROW_HEIGHT)
 
@@ -103,8 +107,8 @@ class _PresetDelegate(QStyledItemDelegate):
     ) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        state = option.state  # type: ignore[attr-defined]
-        rect = QRectF(option.rect).adjusted(0, 1, -1, -1)  # type: ignore[attr-defined]
+        state = option.state
+        rect = QRectF(option.rect).adjusted(0, 1, -1, -1)
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         if chosen or hovered:
@@ -114,7 +118,7 @@ class _PresetDelegate(QStyledItemDelegate):
         if chosen:
             painter.setBrush(theme.qcolor(theme.ACCENT))
             painter.drawRoundedRect(QRectF(rect.left(), rect.top() + 6, 3, rect.height() - 12), 1.5, 1.5)
-        if state & QStyle.StateFlag.State_HasFocus and self.parent().ring:  # type: ignore[attr-defined]
+        if state & QStyle.StateFlag.State_HasFocus and self._presets.ring:
             painter.setPen(theme.qcolor(theme.ACCENT))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), theme.RADIUS, theme.RADIUS)
@@ -188,7 +192,7 @@ class PresetPanel(QFrame):
         self._chips = QWidget()
         FlowLayout(self._chips)
         self.chips: dict[str, Button] = {}
-        self.list = PresetList()
+        self.list: PresetList = PresetList()
         self.list.setAccessibleName("Presets")
         self.list.setItemDelegate(_PresetDelegate(self.list))
         self.list.setMouseTracking(True)

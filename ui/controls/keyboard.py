@@ -99,7 +99,7 @@ class Keyboard(Control):
     def _lay_out(self) -> None:
         width, height = float(self.width()), float(self.height())
         whites = self.whites()
-        pitches = []
+        pitches: list[int] = []
         pitch = self._lowest
         while len(pitches) < whites and pitch <= HIGHEST_NOTE:
             if pitch % 12 not in BLACK_CLASSES:
