@@ -95,7 +95,8 @@ def jack_dummy_server(log: Path, sample_rate: int = 48_000, block_size: int = 64
     }
     # Real time where the machine allows it, as a musician's server has it: a busy machine then costs no blocks.
     scheduling = ["-R", "-P", "70"] if _may_run_realtime() else ["-r"]
-    command = [program("jackd"), "-n", name, *scheduling, "-m", "-d", "dummy", "-r", str(sample_rate), "-p", str(block_size)]
+    command = [program("jackd"), "-n", name, *scheduling, "-m", "-d", "dummy"]
+    command += ["-r", str(sample_rate), "-p", str(block_size)]
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output,
