@@ -421,7 +421,7 @@ def _filtered_noise(noise: Array, rate: int, hop: float, n_samples: int, seed: i
     size = 512
     step = size // 4
     rng = np.random.default_rng(seed)
-    frequencies = np.fft.rfftfreq(size, 1.0 / rate)
+    frequencies = np.asarray(np.fft.rfftfreq(size, 1.0 / rate), dtype=np.float64)
     fine = np.arange(0.5, rate / 2, dtype=np.float64)
     widths = noise_band_responses(fine, noise.shape[1]).sum(axis=1)  # Hz
     shapes = noise_band_responses(frequencies, noise.shape[1]) / widths[:, None]
