@@ -78,7 +78,8 @@ class Knob(ValueControl):
         painter.setFont(theme.fitting_font(value, width, theme.SMALL + larger))
         painter.setPen(theme.qcolor(theme.TEXT if self.hovered or self.held else theme.TEXT_QUIET))
         painter.drawText(self.editor_rect(), Qt.AlignmentFlag.AlignCenter, value)
-        self.paint_focus_ring(painter, QRectF(self.rect()))
+        top, bottom = self._top() - theme.HALF, self.editor_rect().bottom() + theme.HALF
+        self.paint_focus_ring(painter, QRectF(0, max(top, 0), self.width(), min(bottom, self.height()) - max(top, 0)))
         painter.end()
 
     def _paint_dial(self, painter: QPainter) -> None:
