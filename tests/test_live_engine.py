@@ -270,6 +270,28 @@ def test_without_any_device_the_engine_still_runs(instrument: Path, monkeypatch:
     assert not engine.status().alive
 
 
+def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
+    engine = EngineClient()
+    engine.start(instrument, AudioChoice())
+    try:
+        done = threading.Event()
+
+        def play() -> None:
+            engine.note_on(60, 1.0)
+            engine.status()
+            engine.notices()
+            done.set()
+
+        with engine._request_lock:  # as a request holds it until its answer
+            player = threading.Thread(target=play)
+            player.start()
+            assert done.wait(5.0)
+        player.join()
+        wait_until(lambda: engine.status().voices == 1)
+    finally:
+        engine.stop()
+
+
 def test_a_bad_instrument_at_start_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.noisy"):
         EngineClient().start(tmp_path / "missing.noisy")

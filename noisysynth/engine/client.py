@@ -65,7 +65,8 @@ class EngineClient:
     """Starts, talks to and stops one engine process.
 
     Sending an event never waits for the engine. Requests (devices, instrument) are answered by the engine's main
-    thread and may take as long as `timeout_s`; they raise UserError with one clear line. One thread at a time.
+    thread and may take seconds; they raise UserError with one clear line. Any thread may ask, and events, status and
+    notices never wait for a request that is under way.
     """
 
     def __init__(self) -> None:
@@ -76,7 +77,9 @@ class EngineClient:
         self._notices: list[str] = []
         self._opened: Any = None
         self._told_death = False
-        self._lock = threading.RLock()
+        # A request may take seconds; notes must not wait for it, so each pipe has a lock of its own.
+        self._event_lock = threading.Lock()
+        self._request_lock = threading.RLock()
 
     def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 60.0) -> None:
         """Spawn the process, load the instrument, open audio and every MIDI input there is.
@@ -114,7 +117,7 @@ class EngineClient:
 
     def stop(self) -> None:
         """Fade out, end the process, free the shared memory. Safe to call twice."""
-        with self._lock:
+        with self._request_lock, self._event_lock:
             if self._process is not None:
                 with contextlib.suppress(OSError, ValueError):
                     self._requests.send((-1, "stop", ()))
@@ -148,7 +151,7 @@ class EngineClient:
 
     def send_events(self, events: NDArray[np.void]) -> None:
         """Send rows of EVENT_DTYPE, in order."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with self._event_lock, contextlib.suppress(OSError, ValueError):
             if self._process is not None:
                 self._events.send_bytes(events.tobytes())
 
@@ -244,7 +247,7 @@ class EngineClient:
     # the pipe
 
     def _request(self, name: str, *arguments: Any, timeout_s: float = 20.0) -> Any:
-        with self._lock:
+        with self._request_lock:
             if self._process is None:
                 raise UserError("the engine is not running; start it again")
             number = next(self._numbers)
@@ -276,17 +279,18 @@ class EngineClient:
             self._take(message)
 
     def _listen(self) -> None:
-        """Take in what the engine said by itself."""
-        with self._lock:
-            if self._process is None:
-                return
-            try:
-                while self._requests.poll():
-                    self._take(self._requests.recv())
-            except (EOFError, OSError):
-                if not self._told_death:
-                    self._told_death = True
-                    self._notices.append("the engine has ended unexpectedly; start noisysynth again")
+        """Take in what the engine said by itself; while a request waits for its answer, that takes it in."""
+        if not self._request_lock.acquire(blocking=False):
+            return
+        try:
+            while self._process is not None and self._requests.poll():
+                self._take(self._requests.recv())
+        except (EOFError, OSError):
+            if not self._told_death:
+                self._told_death = True
+                self._notices.append("the engine has ended unexpectedly; start noisysynth again")
+        finally:
+            self._request_lock.release()
 
     def _take(self, message: tuple[Any, ...]) -> None:
         if message[0] == "notice":
