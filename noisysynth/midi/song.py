@@ -26,7 +26,7 @@ def read_song(path: Path, sample_rate: int) -> tuple[NDArray[np.void], float]:
         song = mido.MidiFile(path)
         rows = []
         now_s = 0.0
-        for message in song:  # type: ignore[no-untyped-call]
+        for message in song:
             now_s += message.time
             if now_s > _LONGEST_S:
                 raise UserError(f"{path}: longer than {_LONGEST_S / 3600:.0f} hours; is it a song?")
