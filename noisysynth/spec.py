@@ -49,9 +49,7 @@ class SynthSpec:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise UserError(
-                    f"synth spec: {name} must be a whole number from {low} to {high}, not {value!r}"
-                )
+                raise UserError(f"synth spec: {name} must be a whole number from {low} to {high}, not {value!r}")
 
     def to_json(self) -> dict[str, int]:
         return dataclasses.asdict(self)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from make_instrument import make_test_instrument
+from numpy.typing import NDArray
+
 from noisysynth.engine.offline import OfflineEngine
 from noisysynth.events import EVENT_DTYPE, EventKind, make_event
 from noisysynth.parameters import PARAMETER_INDEX
-from numpy.typing import NDArray
 
 RATE = 48_000
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 from make_instrument import SPEC
+
 from noisysynth.dsp.noise import band_noise_loops
 from noisysynth.engine.audio import compiled_callback
 from noisysynth.engine.render import render_block

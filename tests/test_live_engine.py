@@ -1,4 +1,4 @@
-"""The engine as it is played: its own process, a real JACK server, a real MIDI port, recorded at the server's output."""
+"""The engine as it is played: its own process, a real JACK server and MIDI port, recorded at the server's output."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import servers
 import soundfile
 from engine_tools import RATE, controller, dominant_hz, level_db, note, parameter, roughness, song
 from make_instrument import SPEC, make_test_instrument, write_test_instrument
+
 from noisysynth.engine.audio import OutputStream, output_devices, release, rescan
 from noisysynth.engine.client import AudioChoice, EngineClient
 from noisysynth.engine.offline import OfflineEngine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
+
 from noisysynth.engine.glide import LatentGlide
 from noisysynth.engine.state import POLYPHONY
 from noisysynth.events import EventKind, make_event

@@ -18,6 +18,7 @@ from engine_tools import (
     song,
 )
 from make_instrument import SPEC, expected_controls
+
 from noisysynth.dsp.limiter import CEILING, THRESHOLD, guard_and_limit
 from noisysynth.engine.performer import Performer
 from noisysynth.engine.queues import push_frames
@@ -215,7 +216,7 @@ def test_limiter_is_linear_below_its_threshold_and_holds_full_scale_above() -> N
 def test_limiter_removes_what_is_not_a_number() -> None:
     block = np.full((QUANTUM, 2), 0.1, np.float32)
     block[5, 0], block[6, 1], block[7, 0], block[8, 0] = np.nan, np.inf, -np.inf, 1e30
-    gain, bad = guard_and_limit(block, QUANTUM, 1.0, RATE)
+    _, bad = guard_and_limit(block, QUANTUM, 1.0, RATE)
     assert bad == 4
     assert np.isfinite(block).all()
     assert np.abs(block).max() < 0.2

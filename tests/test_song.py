@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from make_instrument import write_test_instrument
+
 from noisysynth.cli.render import main
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind

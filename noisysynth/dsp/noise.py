@@ -25,9 +25,7 @@ _GOLDEN = 0.618033988749895
 
 
 @functools.lru_cache(maxsize=4)
-def band_noise_loops(
-    sample_rate: int, n_bands: int, seed: int = 1
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def band_noise_loops(sample_rate: int, n_bands: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Loops [n_bands, longest + MAX_SEGMENT] and their lengths [n_bands], read-only.
 
     Band b has the power spectrum of `noise_band_responses` and unit RMS (0 when it lies wholly above Nyquist).
