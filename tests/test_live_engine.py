@@ -271,6 +271,22 @@ def test_without_any_device_the_engine_still_runs(instrument: Path, monkeypatch:
     assert not engine.status().alive
 
 
+def test_a_sound_server_that_ends_is_told_and_the_engine_lives_on(instrument: Path, tmp_path: Path) -> None:
+    engine = EngineClient()
+    with servers.jack_dummy_server(tmp_path / "jackd.log"):
+        engine.start(instrument, JACK)
+        assert engine.status().audio_running
+    try:
+        wait_until(lambda: not engine.status().audio_running)
+        assert any("JACK server has ended" in line for line in engine.notices())
+        engine.note_on(60, 1.0)
+        wait_until(lambda: engine.status().voices == 1)
+        with pytest.raises(UserError, match="JACK server has ended"):
+            engine.open_audio(AudioChoice())
+    finally:
+        engine.stop()
+
+
 def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
     engine = EngineClient()
     engine.start(instrument, AudioChoice())

@@ -167,6 +167,10 @@ class OutputStream:
         )
         ffi = sounddevice._ffi
         self.name = str(device["name"])
+        with quiet_stderr():
+            host_api = str(sounddevice.query_hostapis(device["hostapi"])["name"])
+        # PortAudio waits forever for a JACK server that has gone, be it to close a stream or to look for devices.
+        self.dies_with_server = "JACK" in host_api
         try:
             with quiet_stderr():
                 self._stream = sounddevice._StreamBase(

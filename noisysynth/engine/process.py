@@ -62,6 +62,7 @@ class EngineProcess:
         self._stream: audio.OutputStream | SilentStream | None = None
         self._control: ControlThread | None = None
         self._midi: MidiInputs | None = None
+        self._abandoned: audio.OutputStream | None = None
 
     # talking to the client
 
@@ -98,6 +99,8 @@ class EngineProcess:
                     self._answer(number, name, arguments)
                 self._watch()
         self._shut_down()
+        if self._abandoned is not None:
+            os._exit(0)  # PortAudio's own farewell would wait for the dead server
 
     def _answer(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
         try:
@@ -122,12 +125,14 @@ class EngineProcess:
     # requests
 
     def request_audio_devices(self) -> list[AudioDevice]:
+        self._need_portaudio()
         if isinstance(self._stream, SilentStream):
             audio.rescan()
         return audio.output_devices()
 
     def request_open_audio(self, choice: AudioChoice) -> OpenedAudio:
         """Open another device; when that fails, the one before plays on and the client gets the reason."""
+        self._need_portaudio()
         before = self._choice
         self._fade_out()
         self._close_stream()
@@ -147,11 +152,13 @@ class EngineProcess:
             self._midi.listen(port, enabled)
 
     def request_load_instrument(self, path: Path) -> OpenedAudio:
-        before = self._instrument
         instrument, net = _read(path)
+        same_noise = instrument.spec.n_noise_bands == self._state["n_noise_bands"][0]
+        if not same_noise:
+            self._need_portaudio()
         self._fade_out()
         self._instrument, self._net = instrument, net
-        if before is not None and before.spec.n_noise_bands == instrument.spec.n_noise_bands and self._control:
+        if same_noise and self._control is not None:
             # The callback is silent now and nothing but counts depends on the instrument: it keeps running.
             self._control.stop()
             self._state["n_harmonics"] = instrument.spec.n_harmonics
@@ -161,6 +168,10 @@ class EngineProcess:
         return self._opened()
 
     # parts
+
+    def _need_portaudio(self) -> None:
+        if self._abandoned is not None:
+            raise UserError("the JACK server has ended; start it and then noisysynth again")
 
     def _load(self, path: Path) -> None:
         self._instrument, self._net = _read(path)
@@ -249,10 +260,24 @@ class EngineProcess:
         stream = self._stream
         if stream is None or isinstance(stream, SilentStream):
             return
-        if not stream.active:
+        if stream.active:
+            return
+        if stream.dies_with_server:
+            self.tell("the JACK server has ended; start it and then noisysynth again")
+            self._abandon(stream)
+        else:
             self.tell(f"sound device {stream.name!r} is gone; choose another in Audio & MIDI")
             self._open(self._choice)
-            self._send("audio", self._opened())
+        self._send("audio", self._opened())
+
+    def _abandon(self, stream: audio.OutputStream) -> None:
+        """Go on unheard without touching PortAudio again."""
+        if self._control is not None:
+            self._control.stop()
+        self._abandoned = stream
+        self._prepare(int(stream.sample_rate), self._choice.block_size)
+        self._stream = SilentStream(self._state, self._choice.block_size)
+        self._start_control()
 
     def _shut_down(self) -> None:
         if self._midi is not None:
