@@ -97,7 +97,7 @@ def read_data(path: Path, config: TrainConfig):  # type: ignore[no-untyped-def]
             yield note
 
     description = {
-        "dataset": path.resolve().name,
+        "dataset": path.absolute().name,
         "attribution": learned.attribution,
         "licence": sorted({str(entry.get("licence", "unknown")) for entry in learned.entries}),
     }

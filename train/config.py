@@ -13,7 +13,7 @@ from noisysynth.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Every default says why. Sizes of batches are chosen for two CPU cores: about 0.3 s per step."""
+    """Every default says why. Sizes of batches are chosen for two CPU cores: about 0.1 s per step."""
 
     seed: int = 0
     minutes: float = 15.0  # wall time unless --minutes or --steps says otherwise
@@ -23,7 +23,7 @@ class TrainConfig:
     generator_layers: int = 3
     mapping_width: int = 192
     encoder_width: int = 96
-    discriminator_width: int = 96
+    discriminator_width: int = 64
 
     # Reconstruction: single instants of many notes teach more per second than whole notes of a few.
     reconstruction_notes: int = 48
@@ -33,11 +33,12 @@ class TrainConfig:
     decay_weight: float = 0.2
 
     # The adversarial part begins when reconstruction has found the instruments; it then sharpens and fills the prior.
-    warmup_steps: int = 600
-    adversarial_notes: int = 24
+    warmup_steps: int = 1000
+    adversarial_every: int = 2  # steps; judging costs more than reconstruction does
+    adversarial_notes: int = 16
     prior_share: float = 0.5  # of adversarial notes drawn from the prior; the others keep encoded ones honest
-    whole_frames: int = 64
-    window_frames: int = 48
+    whole_frames: int = 54
+    window_frames: int = 40
     window_step: int = 2  # 125 frames/s: tremolo and vibrato, at half the cost
     adversarial_weight: float = 0.1
     gradient_penalty: float = 1.0  # R1 and R2; without them the trial's pure GAN ended in NaN
@@ -45,14 +46,14 @@ class TrainConfig:
     learning_rate: float = 1e-3
     discriminator_learning_rate: float = 4e-4
     gradient_clip: float = 2.0
-    ema_decay: float = 0.998  # about the last 500 steps: a short run has few thousand
+    ema_decay: float = 0.998  # about the last 500 steps of several thousand
 
     # Multi-scale spectral distance of rendered crops; costs more than all the rest, so off for short runs.
     audio_weight: float = 0.0
     audio_notes: int = 4
     audio_seconds: float = 0.5
 
-    checkpoint_steps: int = 250
+    checkpoint_steps: int = 500
     evaluation_notes: int = 192
     max_notes: int = 6000  # held in memory, about 0.3 MB each
 
@@ -62,9 +63,12 @@ class TrainConfig:
             kind = int if field.type == "int" else (int, float)
             if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value) or value < 0:
                 raise UserError(f"config: {field.name} must be a number that is not negative, not {value!r}")
-        for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "checkpoint_steps", "max_notes"):
+        for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "max_notes"):
             if getattr(self, name) < 2:
                 raise UserError(f"config: {name} must be at least 2")
+        for name in ("adversarial_every", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise UserError(f"config: {name} must be at least 1")
         for name in ("generator_width", "whole_frames", "window_frames", "frames_per_note"):
             if getattr(self, name) < 8:
                 raise UserError(f"config: {name} must be at least 8")
@@ -98,6 +102,7 @@ PRESETS: dict[str, TrainConfig] = {
         reconstruction_notes=6,
         frames_per_note=24,
         warmup_steps=3,
+        adversarial_every=1,
         adversarial_notes=4,
         whole_frames=18,
         window_frames=12,

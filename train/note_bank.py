@@ -26,14 +26,29 @@ _SUSTAINED_DB_PER_S = 1.5
 class Note(Protocol):
     """What the trainer reads of a prepared note; see `noisysynth.train.prepared`."""
 
-    cents: Any
-    harmonics: Any
-    noise: Any
-    log_mel: Any
-    pitch: float
-    velocity: float
-    gate_s: float | None
-    instrument: str
+    @property
+    def cents(self) -> NDArray[np.float32]: ...
+
+    @property
+    def harmonics(self) -> NDArray[np.float32]: ...
+
+    @property
+    def noise(self) -> NDArray[np.float32]: ...
+
+    @property
+    def log_mel(self) -> NDArray[np.float32]: ...
+
+    @property
+    def pitch(self) -> float: ...
+
+    @property
+    def velocity(self) -> float: ...
+
+    @property
+    def gate_s(self) -> float | None: ...
+
+    @property
+    def instrument(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +154,8 @@ class NoteBank:
         """
         longest = int(self.mel_length[rows].max())
         if rng is not None:
-            longest = min(longest, int(40 + 160 * float(torch.rand((), generator=rng))))
+            # In steps of 32 frames: every new length makes the convolution library compile anew.
+            longest = min(longest, 64 + 32 * int(torch.randint(5, (), generator=rng)))
         index = torch.arange(longest)
         inside = index < self.mel_length[rows].unsqueeze(-1)
         log_mel = self.log_mel[(self.first_mel[rows].unsqueeze(-1) + index).clamp(max=len(self.log_mel) - 1)]

@@ -125,8 +125,8 @@ def train(
 ) -> int:
     """Train into run_dir; the number of steps done so far.
 
-    minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run is the same bit for
-    bit whether it was interrupted or not. stop: asked after each step whether to leave early, as Ctrl-C does.
+    minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run is the same (to
+    rounding) whether it was interrupted or not. stop: asked after each step whether to leave early, as Ctrl-C does.
     Raise UserError on bad data, a run that does not fit, a full disk, or NaN.
     """
     minutes = config.minutes if minutes is None else minutes
@@ -194,7 +194,7 @@ def train(
             losses |= {"kl": kl.item(), "decay": decay.item()}
 
             # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
-            if trainee.step >= config.warmup_steps:
+            if trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0:
                 rows = torch.randint(len(bank), (config.adversarial_notes,), generator=rng)
                 real_pair = (
                     bank.whole(rows, config.whole_frames),
@@ -216,7 +216,7 @@ def train(
                 losses |= {"generator": adversarial.item(), "judges": d_loss, "penalty": penalty}
 
             trainee.g_optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             norm = nn.utils.clip_grad_norm_(trainee.makers, config.gradient_clip)
             losses |= {"total": loss.item(), "gradient": norm.item()}
             if not all(math.isfinite(value) for value in losses.values()):
@@ -239,7 +239,7 @@ def train(
                 if not quiet:
                     tqdm.write(_figures(trainee.step, metrics))
                 last_checkpoint, saved_step = save(metrics), trainee.step
-            interrupted = pressed.is_set() or stop(trainee.step)
+            interrupted = stop(trainee.step) or pressed.is_set()
             if interrupted:
                 break
 
@@ -293,7 +293,7 @@ def _train_judges(
     loss = relativistic_loss(real_scores, fake_scores)
     penalty = gradient_penalty(real_scores, real_views) + gradient_penalty(fake_scores, fake_views)
     trainee.d_optimizer.zero_grad()
-    (loss + 0.5 * config.gradient_penalty * penalty).backward()  # type: ignore[no-untyped-call]
+    (loss + 0.5 * config.gradient_penalty * penalty).backward()
     nn.utils.clip_grad_norm_(judges.parameters(), config.gradient_clip)
     trainee.d_optimizer.step()
     return loss.item(), penalty.item()

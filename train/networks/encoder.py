@@ -23,9 +23,7 @@ class Encoder(nn.Module):
         self.spec = spec
         self.n_mels = n_mels
         self.convolutions = nn.Sequential(
-            nn.Conv1d(n_mels, width, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv1d(width, width, 5, stride=2, padding=2),
+            nn.Conv1d(n_mels, width, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Conv1d(width, width, 5, stride=2, padding=2),
             nn.SiLU(),

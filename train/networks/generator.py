@@ -62,6 +62,15 @@ class GeneratorConfig:
     mapping_width: int = 192
 
 
+def _product_over_time(per_second: Tensor, seconds: Tensor) -> Tensor:
+    """per_second * seconds, whose gradient stops growing after two seconds.
+
+    A note held for an hour in training would else move a rate 3,600 times as much as its first second does.
+    """
+    known = seconds.clamp(max=2.0)
+    return per_second * known + per_second.detach() * (seconds - known)
+
+
 class MixedUnits(nn.Module):
     """Half SiLU, a quarter sine, a quarter Gaussian units: the CPPN's palette of shapes over time."""
 
@@ -125,11 +134,11 @@ class Generator(nn.Module):
     def modulation(self, z: Tensor, pitch: Tensor, velocity: Tensor) -> Tensor:
         """[V, mapping_width] from z [V, Z], pitch [V] (MIDI) and velocity [V] (0..1)."""
         v = velocity.unsqueeze(-1)
-        return self.mapping(torch.cat([z, pitch_features(pitch), v, v * v], dim=-1))  # type: ignore[no-any-return]
+        return self.mapping(torch.cat([z, pitch_features(pitch), v, v * v], dim=-1))
 
     def hold_decay_coordinate(self, modulation: Tensor) -> Tensor:
         """[V], a third of the root of the held note's late decay in dB/s; negative: the note is sustained."""
-        return self.hold_decay(modulation).squeeze(-1)  # type: ignore[no-any-return]
+        return self.hold_decay(modulation).squeeze(-1)
 
     def forward(self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
         """Controls of V voices at F instants each.
@@ -146,7 +155,7 @@ class Generator(nn.Module):
         per_voice = modulation.unsqueeze(1)
 
         rates_hz = 4.6 * torch.exp(1.1 * torch.tanh(self.rates(per_voice)))
-        angle = (2.0 * math.pi) * rates_hz * on.unsqueeze(-1)
+        angle = (2.0 * math.pi) * _product_over_time(rates_hz, on.unsqueeze(-1))
         sine, cosine = torch.sin(angle), torch.cos(angle)
         # Times of 5 ms to 1.6 s: a feature is all but settled where the recordings end, and stays so.
         speeds = torch.exp(2.4 + 2.9 * torch.tanh(self.decay_times(per_voice)))
@@ -182,7 +191,7 @@ class Generator(nn.Module):
         nominal_hz = 440.0 * torch.exp((pitch - 69.0) * (math.log(2.0) / 12.0))
         harmonics = self._harmonics(single, envelope, nominal_hz, f0_ratio)
 
-        hold_db = torch.square(3.0 * torch.relu(self.hold_decay(modulation))) * on
+        hold_db = _product_over_time(torch.square(3.0 * torch.relu(self.hold_decay(modulation))), on)
         late = torch.relu(off - _FADE_START_S)
         fade_db = hold_db + _FADE_DB_PER_S2 * late * late
         release_db_per_s = _MIN_RELEASE_DB_PER_S + torch.exp(self.release(modulation).clamp(max=7.5))

@@ -1,0 +1,149 @@
+"""Losses, control features and the note bank, on notes whose right answers are known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from synthetic_notes import INSTRUMENTS, SPEC, synthetic_note, synthetic_notes
+
+from noisysynth.errors import UserError
+from noisysynth.train.control_features import ControlFeatures
+from noisysynth.train.losses import erb_weights, gradient_penalty, kl_divergence, reconstruction
+from noisysynth.train.note_bank import Frames, NoteBank, hold_decay_db_per_s
+
+
+def some_frames(bank: NoteBank | None = None) -> Frames:
+    bank = bank or NoteBank(synthetic_notes(), SPEC, INSTRUMENTS)
+    return bank.whole(torch.arange(len(bank)), 36)
+
+
+def test_a_perfect_copy_costs_nothing() -> None:
+    frames = some_frames()
+    assert [float(term) for term in reconstruction(frames, frames)] == pytest.approx([0.0] * 4, abs=1e-5)
+
+
+def test_a_copy_six_db_down_costs_six_db_where_it_is_heard() -> None:
+    frames = some_frames()
+    loud = (frames.partials.sum(-1) > 0.1).all(-1)
+    assert not loud.any()  # every note starts from silence
+    held = frames.rows(slice(0, 2))
+    held = dataclasses.replace(held, **{n: getattr(held, n)[:, 2:8] for n in ("time_on", "time_off", "cents")})
+    held = dataclasses.replace(held, partials=frames.partials[:2, 2:8], noise=frames.noise[:2, 2:8])
+    quiet = dataclasses.replace(held, partials=held.partials * 0.5)
+    terms = reconstruction(quiet, held)
+    assert float(terms.level_db) == pytest.approx(6.0, abs=0.1)
+    # The organ has no even partials: half of what is compared is equally silent in both.
+    assert 2.5 < float(terms.harmonics_db) < 6.1
+    assert float(terms.noise_db) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_silence_against_silence_costs_nothing() -> None:
+    frames = some_frames()
+    silent = dataclasses.replace(frames, partials=frames.partials * 1e-9, noise=frames.noise * 1e-9)
+    halved = dataclasses.replace(silent, partials=silent.partials * 0.5, noise=silent.noise * 0.5)
+    assert float(reconstruction(halved, silent).total()) < 1e-3
+
+
+def test_noise_loss_is_least_at_the_mean_power() -> None:
+    """Fluctuating analysed bands must not teach a level that is too low."""
+    rng = np.random.default_rng(0)
+    frames = some_frames()
+    power = 1e-4 * rng.exponential(size=frames.noise.shape)
+    noisy = dataclasses.replace(frames, noise=torch.tensor(np.sqrt(power), dtype=torch.float32))
+    costs = {}
+    for db in (-2.0, -1.0, 0.0, 1.0, 2.0):
+        level = torch.full_like(frames.noise, 1e-2 * 10.0 ** (db / 20.0))
+        costs[db] = float(reconstruction(dataclasses.replace(frames, noise=level), noisy).noise_db)
+    assert min(costs, key=lambda db: costs[db]) == 0.0
+
+
+def test_loss_and_gradients_are_finite_at_exact_silence() -> None:
+    frames = some_frames()
+    partials = torch.zeros_like(frames.partials, requires_grad=True)
+    noise = torch.zeros_like(frames.noise, requires_grad=True)
+    reconstruction(dataclasses.replace(frames, partials=partials, noise=noise), frames).total().backward()
+    assert partials.grad is not None
+    assert noise.grad is not None
+    assert torch.isfinite(partials.grad).all()
+    assert torch.isfinite(noise.grad).all()
+
+
+def test_low_notes_upper_partials_share_auditory_filters() -> None:
+    weights = erb_weights(torch.tensor([33.0, 93.0]), 12)
+    assert float(weights[0, 11]) < 0.6 < 0.9 < float(weights[1, 2])
+    assert float(weights[1, 11]) == 0.0  # beyond 20 kHz
+
+
+def test_mel_level_of_one_partial_and_of_one_noise_band() -> None:
+    features = ControlFeatures(SPEC)
+    partials = torch.zeros(1, 1, SPEC.n_harmonics)
+    partials[..., 0] = 0.5
+    noise = torch.zeros(1, 1, SPEC.n_noise_bands)
+    mel_db = features.mel_db(partials, noise, torch.tensor([69.0]))
+    total = 10.0 * float(torch.log10((10.0 ** (mel_db / 10.0) - 1e-8).sum()))
+    assert total == pytest.approx(20 * np.log10(0.5) - 3.01, abs=0.05)
+    noise[..., 8] = 0.1
+    mel_db = features.mel_db(partials * 0.0, noise, torch.tensor([69.0]))
+    assert 10.0 * float(torch.log10((10.0 ** (mel_db / 10.0) - 1e-8).sum())) == pytest.approx(-20.0, abs=0.5)
+
+
+def test_kl_of_the_prior_is_zero_and_penalty_is_the_squared_gradient() -> None:
+    assert float(kl_divergence(torch.zeros(3, 4), torch.zeros(3, 4))) == 0.0
+    assert float(kl_divergence(torch.ones(3, 4), torch.zeros(3, 4))) == pytest.approx(2.0)
+    x = torch.ones(5, 3, requires_grad=True)
+    assert float(gradient_penalty((2.0 * x).sum(1), (x,)).detach()) == pytest.approx(12.0)
+
+
+def test_bank_takes_out_the_detune_but_keeps_the_glide() -> None:
+    bank = NoteBank([synthetic_note("organ", 60.0, 1.0)], SPEC, INSTRUMENTS)
+    frames = bank.at(torch.tensor([0]), torch.tensor([[1, 125]]))
+    assert float(frames.cents[0, 1]) == pytest.approx(0.0, abs=0.1)
+    assert 2.0 < float(frames.cents[0, 0]) < 5.0
+
+
+@pytest.mark.parametrize(("instrument", "decay"), [("organ", 0.0), ("pluck", 40.0), ("pluck", 150.0)])
+def test_hold_decay_is_measured_in_db_per_second(instrument: str, decay: float) -> None:
+    note = synthetic_note(instrument, 60.0, None, decay_db_per_s=decay)
+    measured = hold_decay_db_per_s(note.harmonics.sum(1), len(note.cents), SPEC.frame_rate)
+    assert measured == pytest.approx(decay, rel=0.02, abs=0.1)
+
+
+def test_hold_decay_of_silence_or_of_a_short_touch_is_unknown() -> None:
+    assert hold_decay_db_per_s(np.zeros(100, np.float32), 100, 250) is None
+    assert hold_decay_db_per_s(np.full(100, 0.1, np.float32), 20, 250) is None
+
+
+def test_held_on_frames_keep_or_extend_the_note() -> None:
+    notes = [synthetic_note("organ", 60.0, 1.2), synthetic_note("pluck", 60.0, 1.2)]
+    bank = NoteBank(notes, SPEC, INSTRUMENTS)
+    rng = torch.Generator().manual_seed(0)
+    frames = bank.scattered(torch.tensor([0, 1] * 20), 36, rng)
+    beyond = (frames.time_on > 1.6) & (frames.time_off < 0.0)
+    level = frames.partials.sum(-1)
+    assert beyond[::2].any()
+    assert beyond[1::2].any()
+    torch.testing.assert_close(
+        level[::2][beyond[::2]], torch.full_like(level[::2][beyond[::2]], 0.2512), rtol=1e-3, atol=0.0
+    )
+    assert (level[1::2][beyond[1::2]] < 10.0 ** (-60.0 / 20.0)).all()
+
+
+def test_unknown_gate_means_held_and_silence_follows_a_finished_recording() -> None:
+    bank = NoteBank([synthetic_note("organ", 60.0, None), synthetic_note("organ", 60.0, 0.5)], SPEC, INSTRUMENTS)
+    frames = bank.whole(torch.tensor([0, 1]), 36)
+    assert (frames.time_off[0] < 0.0).all()
+    assert frames.partials[0, -1].sum() > 0.2
+    assert frames.time_off[1, -1] > 1.0
+    assert frames.partials[1, -1].sum() < 1e-4
+
+
+def test_bank_refuses_nothing_and_nonsense() -> None:
+    with pytest.raises(UserError, match="no notes"):
+        NoteBank([], SPEC, INSTRUMENTS)
+    broken = synthetic_note("organ", 60.0, 0.5)
+    broken.harmonics[3, 3] = np.nan
+    with pytest.raises(UserError, match="not finite"):
+        NoteBank([broken], SPEC, INSTRUMENTS)

@@ -1,0 +1,188 @@
+"""The training loop on invented notes: it learns, resumes exactly, stops cleanly and says what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from synthetic_notes import INSTRUMENTS, SPEC, synthetic_notes
+
+from noisysynth.errors import UserError
+from noisysynth.train.checkpoint import checkpoint_paths, load_checkpoint, load_run
+from noisysynth.train.config import PRESETS
+from noisysynth.train.note_bank import NoteBank
+from noisysynth.train.quick_metrics import evaluate, frechet_distance
+from noisysynth.train.render import render_notes
+from noisysynth.train.trainer import Trainee, TrainingData, train
+
+TINY = PRESETS["tiny"]
+
+
+def training_data(dataset: str = "synthetic") -> TrainingData:
+    notes = synthetic_notes(20)
+    return TrainingData(
+        SPEC, notes[:14], notes[14:], INSTRUMENTS, {"dataset": dataset, "attribution": ["nobody"], "licence": ["CC0"]}
+    )
+
+
+def at(last_step: int) -> Callable[[int], bool]:
+    return lambda step: step == last_step
+
+
+def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
+    """All tensors in a checkpoint by their path in it."""
+    if isinstance(value, torch.Tensor):
+        return {path: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    found: dict[str, torch.Tensor] = {}
+    for key, item in items:
+        found |= tensors(item, f"{path}/{key}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("finished") / "run"
+    assert train(training_data(), TINY, run, steps=10, quiet=True) == 10
+    return run
+
+
+def test_interrupted_run_ends_as_the_uninterrupted_one(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train(training_data(), TINY, run, steps=10, quiet=True, stop=at(5)) == 5
+    assert train(training_data(), TINY, run, steps=10, quiet=True, resume=True) == 10
+    expected = tensors(load_checkpoint(checkpoint_paths(finished)[-1]))
+    resumed = tensors(load_checkpoint(checkpoint_paths(run)[-1]))
+    assert expected.keys() == resumed.keys()
+    assert len(expected) > 100
+    # Random numbers and step counts agree exactly, weights to rounding: a process's first run sums in another order.
+    assert torch.equal(expected["/rng"], resumed["/rng"])
+    for name, value in expected.items():
+        if "optimizer" not in name or name.endswith("/step"):
+            torch.testing.assert_close(resumed[name], value, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_finished_run_loads_with_all_that_the_exporter_needs(finished: Path) -> None:
+    run = load_run(finished)
+    assert run.spec == SPEC
+    assert run.config == TINY
+    assert run.training["attribution"] == ["nobody"]
+    assert run.training["steps"] == 10
+    assert not run.generator.training
+    assert run.latents.z.shape == (14, SPEC.latent_size)
+    assert run.latents.instruments == INSTRUMENTS
+    assert run.latents.instrument.tolist() == [0, 1] * 7
+    z = torch.from_numpy(run.latents.z[:2])
+    audio = render_notes(run.generator, z, torch.tensor([60.0, 72.0]), torch.ones(2), torch.full((2,), 0.3), 0.5)
+    assert np.isfinite(audio).all()
+    assert np.abs(audio).max() > 1e-4
+    assert load_run(finished, "best").spec == SPEC
+
+
+def test_run_folder_holds_curves_and_at_most_two_checkpoints_and_the_best(finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert [row["step"] for row in metrics] == [4, 8, 10]
+    assert {"harmonics_db", "frechet", "frechet_floor", "diversity", "prior_cents"} <= metrics[0].keys()
+    names = sorted(path.name for path in (finished / "checkpoints").iterdir())
+    assert names == ["best.pt", "step_00000008.pt", "step_00000010.pt"]
+    assert any((finished / "tensorboard").iterdir())
+
+
+def test_reconstruction_learns(tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, warmup_steps=10_000, checkpoint_steps=1_000, learning_rate=8e-3)
+    data = training_data()
+    bank = NoteBank(data.held_out, SPEC, INSTRUMENTS)
+    untrained = Trainee(SPEC, config)
+    before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6)
+    train(data, config, tmp_path / "run", steps=120, quiet=True)
+    after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
+    assert after["level_db"] < 0.5 * before["level_db"]
+    assert after["harmonics_db"] < 0.6 * before["harmonics_db"]
+    assert after["noise_db"] < 0.6 * before["noise_db"]
+
+
+def test_adversarial_steps_train_the_judges(finished: Path) -> None:
+    untrained = Trainee(SPEC, TINY).discriminators.state_dict()
+    trained = load_checkpoint(checkpoint_paths(finished)[-1])["discriminators"]
+    for judge in ("controls", "window", "mfcc"):
+        name = f"{judge}.score.weight"
+        assert not torch.equal(untrained[name], trained[name])
+
+
+def test_ctrl_c_finishes_the_step_and_writes_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def press(step: int) -> bool:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    before = signal.getsignal(signal.SIGINT)
+    assert train(training_data(), TINY, tmp_path / "run", steps=50, stop=press) == 3
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "--resume" in capsys.readouterr().out
+    assert load_checkpoint(checkpoint_paths(tmp_path / "run")[-1])["step"] == 3
+
+
+def test_nan_stops_with_the_step_and_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from noisysynth.train import trainer
+
+    calls = 0
+
+    def poisoned(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return mean.sum() * (float("nan") if calls == 6 else 0.0)
+
+    monkeypatch.setattr(trainer, "kl_divergence", poisoned)
+    with pytest.raises(UserError, match=r"loss kl became NaN or infinite at step 5; .*step_00000004\.pt"):
+        train(training_data(), TINY, tmp_path / "run", steps=10, quiet=True)
+    assert load_run(tmp_path / "run").training["steps"] == 4
+
+
+def test_infinite_weights_are_never_saved(tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, learning_rate=1e38, gradient_clip=1e38)
+    with pytest.raises(UserError, match=r"became NaN or infinite at step .*no good checkpoint yet"):
+        train(training_data(), config, tmp_path / "run", steps=10, quiet=True)
+    assert not checkpoint_paths(tmp_path / "run")
+
+
+def test_time_is_bounded_over_resumptions(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = train(training_data(), TINY, run, minutes=0.01, quiet=True)
+    assert done >= 1
+    assert train(training_data(), TINY, run, minutes=0.01, quiet=True, resume=True) == done
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": dataclasses.replace(TINY, seed=7)}, "another config"),
+        ({"data": training_data("other")}, "another data set"),
+        ({"resume": False}, "already holds a run"),
+    ],
+)
+def test_a_run_is_not_mixed_with_another(finished: Path, change: dict[str, Any], message: str) -> None:
+    arguments = {"data": training_data(), "config": TINY, "resume": True} | change
+    with pytest.raises(UserError, match=message):
+        train(run_dir=finished, steps=12, quiet=True, **arguments)
+
+
+def test_resuming_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint to resume"):
+        train(training_data(), TINY, tmp_path, steps=2, quiet=True, resume=True)
+
+
+def test_frechet_distance_of_shifted_and_of_equal_sets() -> None:
+    x = torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
+    assert frechet_distance(x, x) == pytest.approx(0.0, abs=1e-6)
+    assert frechet_distance(x, x + 2.0) == pytest.approx(20.0, rel=1e-5)
+    assert frechet_distance(x, 3.0 * (x - x.mean(0)) + x.mean(0)) == pytest.approx(
+        4.0 * float(x.var(0).sum()), rel=1e-4
+    )
