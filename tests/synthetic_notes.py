@@ -24,6 +24,7 @@ class SyntheticNote:
     velocity: float
     gate_s: float | None
     instrument: str
+    audio: NDArray[np.float32] | None = None
 
 
 def synthetic_note(
@@ -50,7 +51,10 @@ def synthetic_note(
         "log_mel": mel,
     }
     arrays = {name: values.astype(np.float32) for name, values in arrays.items()}
-    return SyntheticNote(**arrays, pitch=pitch, velocity=0.8, gate_s=gate_s, instrument=instrument)
+    samples = np.arange(round(seconds * SPEC.sample_rate))
+    sine = np.sin(2 * np.pi * 440.0 * 2 ** ((pitch - 69) / 12) * samples / SPEC.sample_rate)
+    audio = (np.interp(samples / SPEC.sample_rate, t, level) * sine).astype(np.float32)
+    return SyntheticNote(**arrays, pitch=pitch, velocity=0.8, gate_s=gate_s, instrument=instrument, audio=audio)
 
 
 def synthetic_notes(n: int = 12) -> list[SyntheticNote]:

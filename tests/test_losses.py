@@ -10,8 +10,10 @@ import torch
 from synthetic_notes import INSTRUMENTS, SPEC, synthetic_note, synthetic_notes
 
 from noisysynth.errors import UserError
+from noisysynth.train.audio_loss import audio_loss, spectral_distance
 from noisysynth.train.control_features import ControlFeatures
 from noisysynth.train.losses import erb_weights, gradient_penalty, kl_divergence, reconstruction
+from noisysynth.train.networks.generator import Generator, GeneratorConfig
 from noisysynth.train.note_bank import Frames, NoteBank, hold_decay_db_per_s
 
 
@@ -147,3 +149,38 @@ def test_bank_refuses_nothing_and_nonsense() -> None:
     broken.harmonics[3, 3] = np.nan
     with pytest.raises(UserError, match="not finite"):
         NoteBank([broken], SPEC, INSTRUMENTS)
+
+
+def test_spectral_distance_grows_with_the_difference() -> None:
+    t = torch.arange(8_000) / 16_000
+    tone = 0.3 * torch.sin(2 * torch.pi * 440.0 * t)[None]
+    distances = [float(spectral_distance(tone, other)) for other in (tone, 0.8 * tone, 0.2 * tone, tone.roll(4_000))]
+    assert distances[0] == 0.0
+    assert distances[0] < distances[1] < distances[2]
+
+
+def test_audio_loss_falls_when_it_alone_is_followed() -> None:
+    bank = NoteBank(synthetic_notes(4), SPEC, INSTRUMENTS, keep_audio=True)
+    torch.manual_seed(0)
+    generator = Generator(SPEC, GeneratorConfig(32, 2, 24))
+    optimizer = torch.optim.Adam(generator.parameters(), 5e-3)
+    rows = torch.arange(4)
+    z = torch.zeros(4, SPEC.latent_size)
+    losses = []
+    for _ in range(25):
+        loss = audio_loss(generator, z, bank, rows, 0.2, torch.Generator().manual_seed(0))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_audio_crops_are_the_recording_and_then_silence() -> None:
+    note = synthetic_note("organ", 60.0, 1.0)
+    assert note.audio is not None
+    bank = NoteBank([synthetic_note("pluck", 50.0, 1.0), note], SPEC, INSTRUMENTS, keep_audio=True)
+    start = len(note.audio) - 100
+    crop = bank.audio_crops(torch.tensor([1]), torch.tensor([start]), 150)[0]
+    np.testing.assert_allclose(crop[:100], note.audio[start:], atol=1e-3)
+    assert not crop[100:].any()

@@ -117,6 +117,11 @@ def test_adversarial_steps_train_the_judges(finished: Path) -> None:
         assert not torch.equal(untrained[name], trained[name])
 
 
+def test_audio_loss_can_be_switched_on(tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, audio_weight=0.1, audio_seconds=0.2)
+    assert train(training_data(), config, tmp_path / "run", steps=2, quiet=True) == 2
+
+
 def test_ctrl_c_finishes_the_step_and_writes_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def press(step: int) -> bool:
         if step == 3:

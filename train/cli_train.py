@@ -93,7 +93,7 @@ def read_data(path: Path, config: TrainConfig):  # type: ignore[no-untyped-def]
         if len(dataset) > most:
             chosen = sorted(random.Random(config.seed).sample(chosen, most))  # type: ignore[assignment]
         for i in chosen:
-            note: PreparedNote = dataset.note(i, with_audio=False)
+            note: PreparedNote = dataset.note(i, with_audio=dataset is learned and config.audio_weight > 0.0)
             yield note
 
     description = {

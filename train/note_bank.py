@@ -50,6 +50,9 @@ class Note(Protocol):
     @property
     def instrument(self) -> str: ...
 
+    @property
+    def audio(self) -> NDArray[np.float32] | None: ...
+
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
@@ -80,11 +83,6 @@ class Frames:
         """Some of the notes."""
         return Frames(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
-    @staticmethod
-    def concatenate(parts: Sequence[Frames]) -> Frames:
-        names = [field.name for field in dataclasses.fields(Frames)]
-        return Frames(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
-
 
 class NoteBank:
     """All notes of one split in memory, packed frame after frame, half precision where it is large.
@@ -92,13 +90,17 @@ class NoteBank:
     Each note's sustained detune is taken out of its cents: an instrument shall be in tune. Where no gate is known the
     note counts as held to the end of its recording. A note is silent after a recording that ends in silence.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
+    The recordings themselves are kept only if asked for.
     """
 
-    def __init__(self, notes: Iterable[Note], spec: SynthSpec, instruments: Sequence[str]) -> None:
+    def __init__(
+        self, notes: Iterable[Note], spec: SynthSpec, instruments: Sequence[str], keep_audio: bool = False
+    ) -> None:
         self.spec = spec
         self.instruments = list(instruments)
         number = {name: i for i, name in enumerate(self.instruments)}
         packed: dict[str, list[Tensor]] = {"cents": [], "partials": [], "noise": [], "log_mel": []}
+        recordings: list[Tensor] = []
         columns: dict[str, list[Any]] = {
             name: [] for name in ("length", "gate", "end", "mel_length", "pitch", "velocity", "instrument", "decay")
         }
@@ -125,6 +127,10 @@ class NoteBank:
             }
             for name, value in row.items():
                 columns[name].append(value)
+            if keep_audio:
+                if note.audio is None:
+                    raise UserError("the data set has no audio, which audio_weight needs")
+                recordings.append(torch.from_numpy(np.asarray(note.audio, np.float16)))
         if not columns["length"]:
             raise UserError("the data set has no notes to train on")
         self.cents, self.partials, self.noise, self.log_mel = (torch.cat(packed[name]) for name in packed)
@@ -133,6 +139,9 @@ class NoteBank:
         )
         self.first = torch.cumsum(self.length, 0) - self.length
         self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
+        self.audio = torch.cat(recordings) if recordings else torch.zeros(0, dtype=torch.float16)
+        self.audio_length = torch.tensor([len(recording) for recording in recordings])
+        self._first_audio = torch.cumsum(self.audio_length, 0) - self.audio_length
         decays = columns["decay"]
         self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
         self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])
@@ -160,6 +169,13 @@ class NoteBank:
         inside = index < self.mel_length[rows].unsqueeze(-1)
         log_mel = self.log_mel[(self.first_mel[rows].unsqueeze(-1) + index).clamp(max=len(self.log_mel) - 1)]
         return torch.where(inside.unsqueeze(-1), log_mel.float(), LOG_MEL_FLOOR)
+
+    def audio_crops(self, rows: Tensor, start: Tensor, n_samples: int) -> Tensor:
+        """Audio [V, n_samples] of the recordings `rows` [V] from sample `start` [V]; silence after their end."""
+        index = start.unsqueeze(-1) + torch.arange(n_samples)
+        inside = index < self.audio_length[rows].unsqueeze(-1)
+        at = (self._first_audio[rows].unsqueeze(-1) + index).clamp(max=len(self.audio) - 1)
+        return self.audio[at].float() * inside
 
     def at(self, rows: Tensor, index: Tensor) -> Frames:
         """Notes `rows` [V] at frames `index` [V, F]; silence after the end of a recording."""

@@ -28,6 +28,7 @@ from tqdm import tqdm
 import noisysynth
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
+from noisysynth.train.audio_loss import audio_loss
 from noisysynth.train.checkpoint import (
     Latents,
     build_networks,
@@ -130,7 +131,7 @@ def train(
     Raise UserError on bad data, a run that does not fit, a full disk, or NaN.
     """
     minutes = config.minutes if minutes is None else minutes
-    bank = NoteBank(data.train, data.spec, data.instruments)
+    bank = NoteBank(data.train, data.spec, data.instruments, keep_audio=config.audio_weight > 0.0)
     held_out = NoteBank(data.held_out, data.spec, data.instruments)
     trainee = Trainee(data.spec, config)
     described = {
@@ -192,6 +193,12 @@ def train(
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * decay
             losses = {name: value.item() for name, value in terms._asdict().items()}
             losses |= {"kl": kl.item(), "decay": decay.item()}
+
+            if config.audio_weight > 0.0:
+                few = slice(0, config.audio_notes)
+                heard = audio_loss(generator, z[few], bank, rows[few], config.audio_seconds, rng)
+                loss = loss + config.audio_weight * heard
+                losses["audio"] = heard.item()
 
             # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
             if trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0:
