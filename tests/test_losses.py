@@ -14,7 +14,7 @@ from noisysynth.train.audio_loss import audio_loss, spectral_distance
 from noisysynth.train.control_features import ControlFeatures
 from noisysynth.train.losses import erb_weights, gradient_penalty, kl_divergence, reconstruction
 from noisysynth.train.networks.generator import Generator, GeneratorConfig
-from noisysynth.train.note_bank import Frames, NoteBank, hold_decay_db_per_s
+from noisysynth.train.note_bank import Frames, NoteBank, hold_decay_db_per_s, vibrato
 
 
 def some_frames(bank: NoteBank | None = None) -> Frames:
@@ -116,6 +116,17 @@ def test_hold_decay_is_measured_in_db_per_second(instrument: str, decay: float) 
 def test_hold_decay_of_silence_or_of_a_short_touch_is_unknown() -> None:
     assert hold_decay_db_per_s(np.zeros(100, np.float32), 100, 250) is None
     assert hold_decay_db_per_s(np.full(100, 0.1, np.float32), 20, 250) is None
+
+
+def test_vibrato_is_found_where_it_is() -> None:
+    t = np.arange(400) / 250
+    sway = (9.0 * np.sin(2 * np.pi * 5.3 * t) + 3.0 * t).astype(np.float32)
+    found = vibrato(sway, 400, 250)
+    assert found is not None
+    assert found == pytest.approx((9.0, 5.3), rel=0.05)
+    assert vibrato(np.zeros(400, np.float32), 400, 250) == (0.0, 0.0)
+    assert vibrato(np.random.default_rng(0).normal(0, 5, 400).astype(np.float32), 400, 250) == (0.0, 0.0)
+    assert vibrato(sway, 150, 250) is None
 
 
 def test_held_on_frames_keep_or_extend_the_note() -> None:

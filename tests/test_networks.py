@@ -65,10 +65,15 @@ def test_pitch_stays_within_sixty_cents_and_settles_on_the_nominal(generator: Ge
     wild.out.weight.mul_(100.0)
     ratio = play(wild, torch.linspace(30.0, 90.0, 20), *held(20, [0.0, 0.01, 0.05])).f0_ratio
     assert (1200.0 * torch.log2(ratio)).abs().max() <= 60.01
-    # Vibrato aside, nothing is left of a glide after a second.
     wild.vibrato.weight.zero_()
+    wild.vibrato.bias.fill_(-1.0)  # none: nothing is left of a glide after a second
     ratio = play(wild, torch.linspace(30.0, 90.0, 20), *held(20, [1.0, 5.0])).f0_ratio
     assert (1200.0 * torch.log2(ratio)).abs().max() < 0.01
+    wild.vibrato.bias.copy_(torch.tensor([1.0, 0.0]))  # 12 cents at 5 Hz, and in tune on average
+    ratio = play(wild, torch.linspace(30.0, 90.0, 20), *held(20, np.arange(2.0, 4.0, 0.01).tolist())).f0_ratio
+    cents = 1200.0 * torch.log2(ratio)
+    assert cents.mean(1).abs().max() < 0.1
+    assert float(cents.amax()) == pytest.approx(12.0, abs=0.3)
 
 
 def test_a_note_starts_from_silence_without_a_jump(generator: Generator) -> None:
@@ -98,7 +103,7 @@ def test_any_released_note_is_silent_after_four_seconds(generator: Generator) ->
 def test_a_sustained_note_holds_for_an_hour_and_a_struck_one_dies(generator: Generator) -> None:
     sustained = Generator(FULL).eval().requires_grad_(False)
     sustained.load_state_dict(generator.state_dict())
-    sustained.hold_decay.bias.fill_(-1.0)
+    sustained.hold_decay.bias.fill_(0.1)  # all but sustained is sustained
     sustained.rates.weight.zero_()
     sustained.rates.bias.zero_()
     period_s = 1.0 / 4.6  # of all tremolos, now alike: compare at equal phases

@@ -14,11 +14,13 @@ from noisysynth.train.note_bank import Frames
 
 _MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
+_GLIDE_S = 0.15
 _NEPER = math.log(10.0) / 10.0
 
 
 class ReconstructionTerms(NamedTuple):
-    """harmonics_db, noise_db, level_db: mean differences in dB; cents: mean difference, where the note is heard."""
+    """harmonics_db, noise_db, level_db: mean differences in dB; cents: mean difference over the note's
+    beginning, where it is heard."""
 
     harmonics_db: Tensor
     noise_db: Tensor
@@ -56,7 +58,8 @@ def reconstruction(fake: Frames, real: Frames) -> ReconstructionTerms:
     bounded = ratio.clamp(max=1.5)
     noise = torch.exp(bounded) * (1.0 + (ratio - bounded)) - ratio - 1.0
 
-    audible = (total.squeeze(-1) > 1e-6).float()
+    # Vibrato has its own target: its phase is different in every note, and an average of phases is no vibrato.
+    audible = ((total.squeeze(-1) > 1e-6) & (real.time_on < _GLIDE_S)).float()
     cents = ((fake.cents - real.cents).clamp(-100.0, 100.0).abs() * audible).sum() / audible.sum().clamp(min=1.0)
     return ReconstructionTerms(
         harmonics_db=harmonics_db.mean(),

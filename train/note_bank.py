@@ -14,13 +14,14 @@ from torch import Tensor
 
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
-from noisysynth.train.networks.generator import Controls
+from noisysynth.train.networks.generator import SUSTAINED_DB_PER_S, VIBRATO_CENTS, VIBRATO_HZ, Controls
 from noisysynth.train.networks.time_features import onset_gain
 
 LOG_MEL_FLOOR = -11.5  # of `noisysynth.features`
 _AUDIBLE = 10.0 ** (-72.0 / 20.0)
 _LONGEST_HOLD_S = 3600.0
-_SUSTAINED_DB_PER_S = 1.5
+_STEADY_DB_PER_S = 1.5
+_LEAST_VIBRATO_CENTS = 2.5
 
 
 class Note(Protocol):
@@ -90,6 +91,7 @@ class NoteBank:
     Each note's sustained detune is taken out of its cents: an instrument shall be in tune. Where no gate is known the
     note counts as held to the end of its recording. A note is silent after a recording that ends in silence.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
+    vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give, the rate where there is a depth; vibrato_known: [N].
     The recordings themselves are kept only if asked for.
     """
 
@@ -102,7 +104,8 @@ class NoteBank:
         packed: dict[str, list[Tensor]] = {"cents": [], "partials": [], "noise": [], "log_mel": []}
         recordings: list[Tensor] = []
         columns: dict[str, list[Any]] = {
-            name: [] for name in ("length", "gate", "end", "mel_length", "pitch", "velocity", "instrument", "decay")
+            name: []
+            for name in ("length", "gate", "end", "mel_length", "pitch", "velocity", "instrument", "decay", "vibrato")
         }
         for note in notes:
             cents, partials, noise = (np.asarray(a, np.float32) for a in (note.cents, note.harmonics, note.noise))
@@ -123,6 +126,7 @@ class NoteBank:
                 "pitch": float(note.pitch),
                 "velocity": float(note.velocity),
                 "instrument": number[note.instrument],
+                "vibrato": vibrato(cents, min(gate, length), spec.frame_rate),
                 "decay": hold_decay_db_per_s(level, min(gate, length), spec.frame_rate),
             }
             for name, value in row.items():
@@ -135,13 +139,15 @@ class NoteBank:
             raise UserError("the data set has no notes to train on")
         self.cents, self.partials, self.noise, self.log_mel = (torch.cat(packed[name]) for name in packed)
         self.length, self.gate, self.end, self.mel_length, self.pitch, self.velocity, self.instrument = (
-            torch.tensor(columns[name]) for name in list(columns)[:-1]
+            torch.tensor(columns[name]) for name in list(columns)[:-2]
         )
         self.first = torch.cumsum(self.length, 0) - self.length
         self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
         self.audio = torch.cat(recordings) if recordings else torch.zeros(0, dtype=torch.float16)
         self.audio_length = torch.tensor([len(recording) for recording in recordings])
         self._first_audio = torch.cumsum(self.audio_length, 0) - self.audio_length
+        self.vibrato = torch.tensor([_vibrato_coordinates(found) for found in columns["vibrato"]])
+        self.vibrato_known = torch.tensor([found is not None for found in columns["vibrato"]])
         decays = columns["decay"]
         self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
         self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])
@@ -222,7 +228,8 @@ class NoteBank:
         long_enough = (self.gate[rows] > 0.6 * rate) & self.hold_decay_known[rows]
         low, high = math.log(0.05), math.log(_LONGEST_HOLD_S)
         extra_s[:, -n_hold:] = torch.exp(low + (high - low) * uniform(n_hold)) * long_enough.unsqueeze(-1)
-        fall_db = torch.square(3.0 * self.hold_decay[rows].clamp(min=0.0)).unsqueeze(-1) * extra_s
+        decay = torch.square(3.0 * self.hold_decay[rows].clamp(min=0.0)) - SUSTAINED_DB_PER_S
+        fall_db = decay.clamp(min=0.0).unsqueeze(-1) * extra_s
         gain = torch.exp(-fall_db * (math.log(10.0) / 20.0)).unsqueeze(-1)
         # A sustained note may be let go at any time after: only the time since note-on then differs.
         sustained = long_enough & (self.hold_decay[rows] < 0.0) & (uniform(1)[:, 0] < 0.5)
@@ -294,4 +301,34 @@ def hold_decay_db_per_s(level: NDArray[np.float32], gate: int, frame_rate: int) 
 
 
 def _coordinate(decay_db_per_s: float) -> float:
-    return math.sqrt(decay_db_per_s) / 3.0 if decay_db_per_s > _SUSTAINED_DB_PER_S else -0.5
+    if decay_db_per_s <= _STEADY_DB_PER_S:
+        return -0.5
+    return math.sqrt(decay_db_per_s + SUSTAINED_DB_PER_S) / 3.0
+
+
+def _vibrato_coordinates(found: tuple[float, float] | None) -> tuple[float, float]:
+    if found is None or found[0] == 0.0:
+        return -0.3, 0.0
+    depth, rate_hz = found
+    return depth / VIBRATO_CENTS, math.atanh(float(np.clip(2.0 * math.log(rate_hz / VIBRATO_HZ), -0.95, 0.95)))
+
+
+def vibrato(cents: NDArray[np.float32], gate: int, frame_rate: int) -> tuple[float, float] | None:
+    """Depth in cents and rate in Hz of a held note's vibrato, (0, 0) if it has none; None where that cannot be told.
+
+    cents: [F]. gate: frames held. The peak of the spectrum from 3 to 8 Hz, if it explains most of what moves there.
+    """
+    held = cents[int(0.3 * frame_rate) : gate].astype(np.float64)
+    if len(held) < 0.7 * frame_rate:
+        return None
+    n = np.arange(len(held))
+    held = held - np.polyval(np.polyfit(n, held, 2), n)
+    window = np.hanning(len(held))
+    spectrum = np.abs(np.fft.rfft(held * window, 16 * frame_rate)) * (2.0 / window.sum())
+    hz = np.arange(len(spectrum)) / 16.0
+    band = (hz >= 3.0) & (hz <= 8.0)
+    peak = int(np.argmax(np.where(band, spectrum, 0.0)))
+    depth = float(spectrum[peak])
+    if depth < _LEAST_VIBRATO_CENTS or depth < 0.8 * float(held.std()):
+        return 0.0, 0.0
+    return min(depth, 30.0), float(hz[peak])

@@ -190,9 +190,10 @@ def train(
             terms = reconstruction(rebuilt, real)
             kl = kl_divergence(mean, log_variance)
             decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
-            loss = terms.total() + config.kl_weight * kl + config.decay_weight * decay
+            sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+            loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
             losses = {name: value.item() for name, value in terms._asdict().items()}
-            losses |= {"kl": kl.item(), "decay": decay.item()}
+            losses |= {"kl": kl.item(), "decay": decay.item(), "vibrato": sway.item()}
 
             if config.audio_weight > 0.0:
                 few = slice(0, config.audio_notes)
@@ -310,6 +311,15 @@ def _decay_loss(coordinate: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
     known = bank.hold_decay_known[rows]
     error = smooth_l1_loss(coordinate, bank.hold_decay[rows], reduction="none", beta=0.3)
     return (error * known).sum() / known.sum().clamp(min=1)
+
+
+def _vibrato_loss(coordinates: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
+    known = bank.vibrato_known[rows]
+    wanted = bank.vibrato[rows]
+    error = smooth_l1_loss(coordinates, wanted, reduction="none", beta=0.1)
+    present = known & (wanted[:, 0] > 0.0)
+    depth = (error[:, 0] * known).sum() / known.sum().clamp(min=1)
+    return depth + (error[:, 1] * present).sum() / present.sum().clamp(min=1)
 
 
 def _learning_rate_factor(step: int, progress: float) -> float:

@@ -21,6 +21,8 @@ HIGHEST_PARTIAL_HZ = 20_000.0
 MAX_CENTS = 60.0
 MAX_LEVEL_DB = 6.0
 MIN_LEVEL_DB = -160.0
+SUSTAINED_DB_PER_S = 0.5
+VIBRATO_CENTS, VIBRATO_HZ = 12.0, 5.0
 
 N_SINGLE_HARMONICS = 32
 N_ENVELOPE_BANDS = 64
@@ -30,6 +32,8 @@ _N_PITCH_FEATURES = 6
 _N_RATES = 4  # of tremolo and vibrato, between 1.5 and 14 Hz
 _N_LEARNED_DECAYS_ON = 4
 _N_LEARNED_DECAYS_OFF = 2
+# The notes of a chord struck at once do not sway together.
+_VIBRATO_RADIANS_PER_SEMITONE = 2.4
 _DB_TO_NEPER = math.log(10.0) / 20.0
 
 # After two seconds of release a fade sets in that reaches -100 dB before the fourth, whatever was learned.
@@ -106,7 +110,7 @@ class Generator(nn.Module):
         )
         self.rates = nn.Linear(mapping, _N_RATES)
         self.decay_times = nn.Linear(mapping, _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF)
-        self.vibrato = nn.Linear(mapping, 2 * _N_RATES)
+        self.vibrato = nn.Linear(mapping, 2)
         self.hold_decay = nn.Linear(mapping, 1)
         self.release = nn.Linear(mapping, 2)
         n_time = N_FIXED_TIME_FEATURES + _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF + 2 * _N_RATES
@@ -136,8 +140,20 @@ class Generator(nn.Module):
         v = velocity.unsqueeze(-1)
         return self.mapping(torch.cat([z, pitch_features(pitch), v, v * v], dim=-1))
 
+    def vibrato_coordinates(self, modulation: Tensor) -> Tensor:
+        """[V, 2]: depth in units of 12 cents, negative for none, and rate; see `vibrato_controls`."""
+        return self.vibrato(modulation)
+
+    def vibrato_controls(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth [V] in cents and rate [V] in Hz, between 3 and 8."""
+        depth, rate = self.vibrato_coordinates(modulation).unbind(-1)
+        return VIBRATO_CENTS * torch.relu(depth).clamp(max=3.0), VIBRATO_HZ * torch.exp(0.5 * torch.tanh(rate))
+
     def hold_decay_coordinate(self, modulation: Tensor) -> Tensor:
-        """[V], a third of the root of the held note's late decay in dB/s; negative: the note is sustained."""
+        """[V], a third of the root of SUSTAINED_DB_PER_S + the held note's late decay in dB/s.
+
+        Under it the note is sustained and does not decay at all: in an hour the smallest rate would silence it.
+        """
         return self.hold_decay(modulation).squeeze(-1)
 
     def forward(self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
@@ -180,18 +196,20 @@ class Generator(nn.Module):
             [1, 1, self.n_single, N_ENVELOPE_BANDS, self.spec.n_noise_bands], dim=-1
         )
 
-        # Around the nominal pitch by construction: what is left of a glide dies away, vibrato has no mean.
-        vibrato_sine, vibrato_cosine = self.vibrato(per_voice).chunk(2, dim=-1)
-        fade_in = 1.0 - torch.exp(-on / 0.3)
-        wobble = (vibrato_sine * sine + vibrato_cosine * cosine).sum(-1) * fade_in
-        cents = 10.0 * (glide.squeeze(-1) * torch.exp(-on / 0.05) + wobble)
+        # Around the nominal pitch by construction: a glide dies away, and vibrato has no mean.
+        depth_cents, vibrato_hz = self.vibrato_controls(modulation)
+        angle = 2.0 * math.pi * vibrato_hz.unsqueeze(-1) * on + _VIBRATO_RADIANS_PER_SEMITONE * pitch.unsqueeze(-1)
+        fade_in = torch.square(1.0 - torch.exp(-on / 0.25))
+        cents = 10.0 * glide.squeeze(-1) * torch.exp(-on / 0.05)
+        cents = cents + depth_cents.unsqueeze(-1) * fade_in * torch.sin(angle)
         cents = MAX_CENTS * torch.tanh(cents / MAX_CENTS)
         f0_ratio = torch.exp(cents * (math.log(2.0) / 1200.0))
 
         nominal_hz = 440.0 * torch.exp((pitch - 69.0) * (math.log(2.0) / 12.0))
         harmonics = self._harmonics(single, envelope, nominal_hz, f0_ratio)
 
-        hold_db = _product_over_time(torch.square(3.0 * torch.relu(self.hold_decay(modulation))), on)
+        decay_db_per_s = torch.square(3.0 * torch.relu(self.hold_decay(modulation)))
+        hold_db = _product_over_time(torch.relu(decay_db_per_s - SUSTAINED_DB_PER_S), on)
         late = torch.relu(off - _FADE_START_S)
         fade_db = hold_db + _FADE_DB_PER_S2 * late * late
         release_db_per_s = _MIN_RELEASE_DB_PER_S + torch.exp(self.release(modulation).clamp(max=7.5))
