@@ -21,8 +21,8 @@ from noisysynth.engine.client import AudioChoice, EngineClient
 from noisysynth.engine.offline import OfflineEngine
 from noisysynth.engine.state import STATE_DTYPE, prepare
 from noisysynth.errors import UserError
-from noisysynth.events import EventKind
 from noisysynth.instrument import read_instrument
+from noisysynth.parameters import PARAMETERS
 from noisysynth.spec import midi_to_hz
 
 JACK = AudioChoice(host_api="JACK", block_size=64)
@@ -48,6 +48,22 @@ def client(jack_server: servers.JackServer, instrument: Path) -> Iterator[Engine
     engine.start(instrument, JACK)
     yield engine
     engine.stop()
+
+
+@pytest.fixture(autouse=True)
+def at_rest(request: pytest.FixtureRequest) -> None:
+    """Tests share one engine; each finds it silent, with every parameter where tests want it."""
+    if "client" not in request.fixturenames:
+        return
+    client = request.getfixturevalue("client")
+    client.panic()
+    for row in PARAMETERS:
+        client.set_parameter(row.id, row.default)
+    # Noise has no period; what is measured here does.
+    client.set_parameter("noise_level", -60.0)
+    client.set_parameter("morph_time", 0.1)
+    wait_until(lambda: client.status().voices == 0)
+    client.notices()
 
 
 @pytest.fixture
@@ -83,34 +99,59 @@ def heard(path: Path) -> np.ndarray:
     return audio
 
 
+def judge(client: EngineClient, take: Callable[[], np.ndarray], check: Callable[[np.ndarray], None]) -> None:
+    """Check a recording; one that fails while the server flagged late blocks is taken again.
+
+    The dummy driver flags blocks as late on any machine that is shared, some of them heard as a gap, most not.
+    """
+    for remaining in reversed(range(6)):
+        underruns = client.status().underruns
+        audio = take()
+        try:
+            check(audio)
+        except AssertionError:
+            if not remaining or client.status().underruns == underruns:
+                raise
+        else:
+            return
+
+
+def note_starts(audio: np.ndarray, threshold: float, quiet_samples: int) -> list[int]:
+    """Samples at which the audio passes the threshold after so much quiet."""
+    loud = np.abs(audio) > threshold
+    return [int(at) for at in np.flatnonzero(loud) if not loud[max(at - quiet_samples, 0) : at].any()]
+
+
 def test_what_is_heard_is_what_is_rendered_offline(
     client: EngineClient, jack_server: servers.JackServer, instrument: Path, tmp_path: Path
 ) -> None:
     """The same events at the same samples: recorded from the server, and rendered without it."""
-    for attempt in range(4):
-        underruns = client.status().underruns
-        start = client.status().position + RATE
-        path = tmp_path / f"take{attempt}.wav"
-        recorder = recording(jack_server, path, 4)
+    start = 0
+
+    def take() -> np.ndarray:
+        nonlocal start
+        client.panic()  # also lets go of the mod wheel
+        for row in PARAMETERS:
+            client.set_parameter(row.id, row.default)
+        recorder = recording(jack_server, tmp_path / "take.wav", 4)
         time.sleep(0.2)
+        start = client.status().position + RATE
         events = MORPHING_MUSIC.copy()
         events["time"] += start
         client.send_events(events)
         recorder.wait(30)
-        audio = heard(path)
-        offline = OfflineEngine(read_instrument(instrument), RATE)
-        expected = offline.render(events, start + 2 * RATE)[start:]
+        return heard(tmp_path / "take.wav")
+
+    def check(audio: np.ndarray) -> None:
+        events = MORPHING_MUSIC.copy()
+        events["time"] += start
+        expected = OfflineEngine(read_instrument(instrument), RATE).render(events, start + 2 * RATE)[start:]
         n = 1 << 19
         likeness = np.fft.irfft(np.fft.rfft(audio[:, 0], n) * np.conj(np.fft.rfft(expected[:, 0], n)), n)
         at = int(np.argmax(likeness))
-        difference_db = level_db(audio[at : at + len(expected)] - expected[: len(audio) - at], expected)
-        client.set_parameter("pad_x", 0.0)
-        client.send(EventKind.CONTROL_CHANGE, 1, 0.0)
-        if difference_db < -80:
-            return
-        # A take that the machine interrupted (the server says so) proves nothing either way.
-        assert client.status().underruns > underruns, f"live and offline differ by {difference_db:.1f} dB"
-    pytest.fail("every take was interrupted by underruns; the machine is too busy to judge")
+        assert level_db(audio[at : at + len(expected)] - expected[: len(audio) - at], expected) < -80
+
+    judge(client, take, check)
 
 
 def test_a_keyboard_plays_in_tune_and_without_clicks(
@@ -119,61 +160,63 @@ def test_a_keyboard_plays_in_tune_and_without_clicks(
     keyboard: Callable[[list[int]], None],
     tmp_path: Path,
 ) -> None:
-    client.set_parameter("noise_level", -60.0)
-    time.sleep(0.1)
-    events = client.status().midi_events
-    recorder = recording(jack_server, tmp_path / "keys.wav", 7)
-    time.sleep(0.3)
-    pitches = (45, 57, 64, 76)
-    for pitch in pitches:
-        keyboard([0x90, pitch, 100])
-        time.sleep(0.5)
-        client.set_parameter("pad_x", 1.0)
-        time.sleep(0.3)
-        keyboard([0x80, pitch, 0])
-        time.sleep(0.5)
-        client.set_parameter("pad_x", 0.0)
-    recorder.wait(30)
-    assert client.status().midi_events == events + 2 * len(pitches)
-    audio = heard(tmp_path / "keys.wav")[:, 0]
-    loud = np.abs(audio) > 5e-3
-    starts = [at for at in np.flatnonzero(loud) if not loud[max(at - 3000, 0) : at].any()]
-    assert len(starts) == len(pitches)
-    for start, pitch in zip(starts, pitches, strict=True):
-        hz = midi_to_hz(pitch)
-        held = audio[start + 4800 : start + 24_000]
-        assert abs(1200 * np.log2(dominant_hz(held, hz * 0.97, hz * 1.03) / hz)) < 5
-        sharp = roughness(audio[start - 2400 : start + 55_000])
-        # At rest before the latent moves, and after.
-        steady = max(roughness(audio[start + 9600 : start + 22_000]).max(), roughness(held[-4800:]).max())
-        brightest = roughness(audio[start + 28_000 : start + 36_000]).max()
-        assert sharp.max() < 2.5 * max(steady, brightest)
-    client.set_parameter("noise_level", 0.0)
+    for pitch in (45, 57, 64, 76):
+
+        def take(pitch: int = pitch) -> np.ndarray:
+            events = client.status().midi_events
+            recorder = recording(jack_server, tmp_path / "keys.wav", 3)
+            time.sleep(0.3)
+            keyboard([0x90, pitch, 100])
+            time.sleep(0.6)
+            client.set_parameter("pad_x", 1.0)
+            time.sleep(0.6)
+            keyboard([0x80, pitch, 0])
+            recorder.wait(30)
+            client.set_parameter("pad_x", 0.0)
+            assert client.status().midi_events == events + 2
+            return heard(tmp_path / "keys.wav")[:, 0]
+
+        def check(audio: np.ndarray, pitch: int = pitch) -> None:
+            starts = note_starts(audio, 5e-3, 3000)
+            assert len(starts) == 1
+            start = starts[0]
+            hz = midi_to_hz(pitch)
+            held = audio[start + 4800 : start + 24_000]
+            assert abs(1200 * np.log2(dominant_hz(held, hz * 0.97, hz * 1.03) / hz)) < 5
+            # The brightest the note is by itself, at rest before the latent moved or after.
+            steady = max(roughness(held).max(), roughness(audio[start + 40_000 : start + 52_000]).max())
+            assert roughness(audio).max() < 2.5 * steady
+
+        judge(client, take, check)
 
 
-def test_notes_answer_at_once_and_keep_their_rhythm(
+def test_notes_keep_their_rhythm(
     client: EngineClient, keyboard: Callable[[list[int]], None], jack_server: servers.JackServer, tmp_path: Path
 ) -> None:
-    client.set_parameter("noise_level", -60.0)
-    recorder = recording(jack_server, tmp_path / "run.wav", 5)
-    time.sleep(0.4)
-    sent = []
-    for _ in range(16):
-        sent.append(time.perf_counter())
-        keyboard([0x90, 93, 127])
-        time.sleep(0.03)
-        keyboard([0x80, 93, 0])
-        time.sleep(0.15)
-    recorder.wait(30)
-    client.set_parameter("noise_level", 0.0)
-    audio = np.abs(heard(tmp_path / "run.wav")[:, 0])
-    # The release of one note has fallen under this when the next begins; its attack passes it in under 1 ms.
-    loud = audio > 0.03
-    starts = np.array([at for at in np.flatnonzero(loud) if not loud[max(at - 2400, 0) : at].any()]) / RATE
-    assert len(starts) == len(sent)
-    drift = (starts - starts[0]) - (np.array(sent) - sent[0])
-    # The player's clock here is a sleeping Python thread; the median says what the engine does.
-    assert np.median(np.abs(drift - np.median(drift))) < 0.002
+    sent: list[float] = []
+
+    def take() -> np.ndarray:
+        sent.clear()
+        recorder = recording(jack_server, tmp_path / "run.wav", 5)
+        time.sleep(0.4)
+        for _ in range(16):
+            sent.append(time.perf_counter())
+            keyboard([0x90, 93, 127])
+            time.sleep(0.03)
+            keyboard([0x80, 93, 0])
+            time.sleep(0.17)
+        recorder.wait(30)
+        return heard(tmp_path / "run.wav")[:, 0]
+
+    def check(audio: np.ndarray) -> None:
+        # The release of one note has fallen under this when the next begins; its attack passes it in under 1 ms.
+        starts = np.array(note_starts(audio, 0.03, 2400)) / RATE
+        assert len(starts) == len(sent)
+        drift = (starts - starts[0]) - (np.array(sent) - sent[0])
+        # The player here is a Python thread that a busy machine may stop between clock and key: hence the median.
+        assert np.median(np.abs(drift - np.median(drift))) < 0.002
+
+    judge(client, take, check)
 
 
 def test_instruments_change_while_a_chord_sounds(client: EngineClient, instrument: Path, tmp_path: Path) -> None:
