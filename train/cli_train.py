@@ -7,10 +7,14 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from noisysynth.errors import UserError
 from noisysynth.train.config import PRESETS, TrainConfig, load_config
-from noisysynth.train.note_bank import Note
+
+if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is known to be good
+    from noisysynth.train.note_bank import Note
+    from noisysynth.train.trainer import TrainingData
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     config = _config(options)
     if not options.data.exists():
         raise UserError(f"no prepared data at {options.data}; make it with noisysynth-dataset")
-    from noisysynth.train.trainer import train  # torch takes seconds to load: not before the command line is known good
+    from noisysynth.train.trainer import train
 
     data = read_data(options.data, config)
     train(data, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
@@ -77,7 +81,7 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     return load_config(options.config or "quick")
 
 
-def read_data(path: Path, config: TrainConfig):  # type: ignore[no-untyped-def]
+def read_data(path: Path, config: TrainConfig) -> TrainingData:
     """TrainingData of a folder of prepared data; at most config.max_notes notes, drawn evenly."""
     from noisysynth.train.prepared import PreparedDataset, PreparedNote
     from noisysynth.train.trainer import TrainingData

@@ -91,7 +91,7 @@ class NoteBank:
     Each note's sustained detune is taken out of its cents: an instrument shall be in tune. Where no gate is known the
     note counts as held to the end of its recording. A note is silent after a recording that ends in silence.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
-    vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give, the rate where there is a depth; vibrato_known: [N].
+    vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give; vibrato_known: [N].
     The recordings themselves are kept only if asked for.
     """
 
