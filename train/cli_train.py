@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"noisysynth-train: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, met by TensorBoard's writer
+        print(f"noisysynth-train: error: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("noisysynth-train: cut off; --resume goes on from the last checkpoint", file=sys.stderr)
         return 130
