@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noisysynth.cli.command import run_command
 from noisysynth.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,15 +21,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on standard error."""
     options = _parser().parse_args(arguments)
-    try:
-        _export(options)
-    except UserError as error:
-        print(f"noisysynth-export: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("noisysynth-export: stopped; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return run_command("noisysynth-export", lambda: _export(options), stopped="stopped; nothing was written")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, metavar="OUT.noisy", help="instrument file to write")
     parser.add_argument("--name", help="what players will see (default: the file's name)")
     parser.add_argument("--description", default="", help="a sentence or two about the sound")
+    parser.add_argument("--first", metavar="PRESET", help="the preset it opens with (default: the first by name)")
     parser.add_argument("--which", choices=("last", "best"), default="last", help="checkpoint (default: last)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
     return parser
@@ -58,6 +53,8 @@ def _export(options: argparse.Namespace) -> None:
     source = read_source(options.run, options.which)
     name = readable_name(options.name or options.out.stem)
     instrument, rows = build_instrument(source, name, options.description, say)
+    if options.first is not None:
+        instrument = opening_with(instrument, options.first)
     size = write_checked(options.out, instrument)
     if size > WARN_BYTES:
         print(
@@ -72,6 +69,15 @@ def _export(options: argparse.Namespace) -> None:
         for direction in instrument.directions:
             print(f"{direction.name:<10} {direction.effect}")
         print(f"{options.out}: {len(instrument.presets)} presets, {size / 2**20:.1f} MiB")
+
+
+def opening_with(instrument: Instrument, first: str) -> Instrument:
+    """The instrument with a preset of that name in front. UserError when there is none."""
+    chosen = [preset for preset in instrument.presets if preset.name.lower() == first.lower()]
+    if not chosen:
+        raise UserError(f"no preset {first!r}; there are {', '.join(preset.name for preset in instrument.presets)}")
+    others = [preset for preset in instrument.presets if preset is not chosen[0]]
+    return dataclasses.replace(instrument, presets=(chosen[0], *others))
 
 
 def read_source(run_dir: Path, which: str = "last") -> Source:

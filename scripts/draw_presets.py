@@ -66,7 +66,8 @@ def played(engine: OfflineEngine, preset: Preset, note: PreparedNote) -> NDArray
 
 def spectrogram_db(audio: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """[frequencies up to HIGHEST_HZ, frames] in dB under the loudest bin."""
-    audio = np.pad(audio, (WINDOW // 2, WINDOW))[: round(SHOWN_S * rate)]
+    shown = round(SHOWN_S * rate)
+    audio = np.pad(audio, (WINDOW // 2, shown))[: shown + WINDOW]
     frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW)[::HOP] * np.hanning(WINDOW)
     power = np.abs(np.fft.rfft(frames, 2 * WINDOW)).T ** 2
     power = power[: round(HIGHEST_HZ / rate * 2 * WINDOW)]

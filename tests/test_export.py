@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from make_instrument import make_test_instrument
 from onnx import numpy_helper
 from torch import Tensor, nn
 
@@ -469,3 +470,11 @@ def test_bad_arguments_give_exit_code_2_and_one_line(
     assert len(errors) == 1
     assert expected in errors[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_instrument_opens_with_the_preset_asked_for() -> None:
+    instrument = make_test_instrument()
+    names = [preset.name for preset in instrument.presets]
+    assert [preset.name for preset in cli_export.opening_with(instrument, "breathy").presets] == ["Breathy", *names[:2]]
+    with pytest.raises(UserError, match="no preset 'Nothing'; there are Plain"):
+        cli_export.opening_with(instrument, "Nothing")

@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from noisysynth.cli.command import run_command
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
 from noisysynth.train.clip import ClipSource
@@ -22,14 +23,9 @@ from noisysynth.train.prepared import prepare
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 2 on bad input, 130 on Ctrl-C."""
     options = _parser().parse_args(argv)
-    try:
-        return _run(options)
-    except UserError as error:
-        print(f"noisysynth-dataset: error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("noisysynth-dataset: interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
+    return run_command(
+        "noisysynth-dataset", lambda: _run(options), stopped="interrupted; run the same command again to continue"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from noisysynth.errors import UserError
 
 
-def run_command(name: str, run: Callable[[], int | None]) -> int:
-    """Run a command's body. Return its exit code: 0, 2 with one line on stderr for bad input, 130 on Ctrl-C."""
+def run_command(name: str, run: Callable[[], int | None], stopped: str = "stopped") -> int:
+    """Run a command's body. Return its exit code: 0, 2 with one line on stderr for bad input, 130 on Ctrl-C.
+
+    stopped: what a person who pressed Ctrl-C should know.
+    """
     try:
         return run() or 0
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\n{name}: stopped", file=sys.stderr)
+        print(f"\n{name}: {stopped}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output left, as `| head` does; nothing more can be said to it.
