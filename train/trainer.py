@@ -171,6 +171,7 @@ def train(
     started = time.monotonic() - trainee.elapsed_s
     interrupted = False
     metrics: dict[str, float] = {}
+    newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
     saved_step = trainee.step
     with _interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
@@ -236,8 +237,9 @@ def train(
             trainee.elapsed_s = time.monotonic() - started
 
             bar.update()
+            newest |= losses
             if trainee.step % 10 == 0:
-                report.losses(trainee.step, losses)
+                report.losses(trainee.step, newest)
                 bar.set_postfix_str(_status(losses, progress(), trainee, minutes if steps is None else None))
             if trainee.step % config.checkpoint_steps == 0:
                 _check_weights(trainee, last_checkpoint)
