@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from noisysynth.engine.client import AudioChoice, EngineClient, EngineStatus
+from noisysynth.engine.client import EngineClient
+from noisysynth.engine.messages import AudioChoice, EngineStatus
 from noisysynth.factory import default_instrument
 
 SETTLE_S = 2.0

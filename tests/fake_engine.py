@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.engine.client import SCOPE_LENGTH, AudioChoice, AudioDevice, EngineClient, EngineStatus
+from noisysynth.engine.client import EngineClient
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
+from noisysynth.engine.state import SCOPE_LENGTH
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
 from noisysynth.parameters import default_values

@@ -18,7 +18,7 @@ from make_instrument import write_test_instrument
 from servers import JackServer
 
 from noisysynth.cli import app
-from noisysynth.engine.client import AudioChoice
+from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import DEMO_SONG
 from noisysynth.ui.display import display_problem, loses_references
 

@@ -17,7 +17,8 @@ from engine_tools import RATE, controller, dominant_hz, level_db, note, paramete
 from make_instrument import SPEC, make_test_instrument, write_test_instrument
 
 from noisysynth.engine.audio import OutputStream, output_devices, release, rescan
-from noisysynth.engine.client import AudioChoice, EngineClient
+from noisysynth.engine.client import EngineClient
+from noisysynth.engine.messages import AudioChoice
 from noisysynth.engine.offline import OfflineEngine
 from noisysynth.engine.state import STATE_DTYPE, prepare
 from noisysynth.errors import UserError

@@ -12,7 +12,7 @@ from make_instrument import write_test_instrument
 from pytestqt.qtbot import QtBot
 
 from noisysynth import factory
-from noisysynth.engine.client import AudioChoice
+from noisysynth.engine.messages import AudioChoice
 from noisysynth.ui.session import (
     Session,
     instrument_reference,

@@ -23,7 +23,7 @@ def sinc_table() -> npt.NDArray[np.float32]:
     return (np.sinc(distance) * window).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def interpolate(signal: Any, positions: Any, table: Any, out: Any) -> None:
     """out[i] = band-limited signal at fractional sample positions[i]; silence outside the signal."""
     n_phases = table.shape[0] - 1
@@ -44,7 +44,7 @@ def interpolate(signal: Any, positions: Any, table: Any, out: Any) -> None:
         out[i] = total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def add_partials(real: Any, imag: Any, cycles: Any, ratios: Any, hop: float, out: Any) -> None:
     """Add sum_k Re(C_k(t) exp(2 pi i ratios[k] cycles(t))) to out [samples].
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFont, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from noisysynth.engine.client import AudioChoice, AudioDevice
+from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.ui import theme
 from noisysynth.ui.controls.standard import Button, CheckBox, Combo, ElidedLabel
 from noisysynth.ui.player import Player

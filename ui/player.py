@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from noisysynth.engine.client import AudioChoice, AudioDevice, EngineClient, EngineStatus
+from noisysynth.engine.client import EngineClient
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
 from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, read_instrument
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from noisysynth.engine.client import EngineStatus
+from noisysynth.engine.messages import EngineStatus
 from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.controls.meter import Meter

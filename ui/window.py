@@ -14,7 +14,7 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from noisysynth.engine.client import AudioChoice
+from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.audio_dialog import AudioDialog

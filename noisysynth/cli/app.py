@@ -75,7 +75,8 @@ def _audio_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def _without_window(options: argparse.Namespace, audio: dict[str, Any]) -> int:
     """Play from MIDI where there is a sound device, else render the demo song."""
-    from noisysynth.engine.client import AudioChoice, EngineClient
+    from noisysynth.engine.client import EngineClient
+    from noisysynth.engine.messages import AudioChoice
     from noisysynth.factory import default_instrument
 
     instrument = options.instrument or default_instrument()

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from noisysynth.dsp.noise import band_noise_loops
-from noisysynth.engine.client import AudioChoice, AudioDevice
+from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.engine.render import render_block
 from noisysynth.engine.state import STATE_DTYPE
 from noisysynth.errors import UserError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import multiprocessing
 import threading
@@ -15,50 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, OpenedAudio
 from noisysynth.engine.state import SCOPE_LENGTH, STATE_DTYPE
 from noisysynth.errors import UserError
 from noisysynth.events import NOW, EventKind, make_event
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 
 _STOP_S = 3.0
-
-
-@dataclasses.dataclass(frozen=True)
-class AudioChoice:
-    """What to open. None: the system's default. `device` is a name from `AudioDevice.name`."""
-
-    device: str | None = None
-    host_api: str | None = None
-    sample_rate: int | None = None
-    block_size: int = 128
-
-
-@dataclasses.dataclass(frozen=True)
-class AudioDevice:
-    name: str
-    host_api: str
-    default: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineStatus:
-    """A snapshot of the meters in shared memory; reading it costs microseconds and never waits."""
-
-    alive: bool
-    audio_running: bool
-    audio_name: str  # "" while no device is open
-    sample_rate: int
-    block_size: int
-    output_latency_s: float
-    position: int  # samples rendered since the device was opened
-    voices: int
-    load: float  # share of the block's time spent rendering, 0..1, smoothed
-    underruns: int
-    late_frames: int  # control frames that came after they were due
-    peak: tuple[float, float]  # left and right, linear, since the last status read
-    limiter_gain_db: float  # 0 when it rests, negative while it works
-    non_finite: int  # samples the NaN guard had to silence
-    midi_events: int  # MIDI messages received so far
 
 
 class EngineClient:
@@ -75,7 +37,7 @@ class EngineClient:
         self._state: NDArray[np.void] | None = None
         self._numbers = itertools.count()
         self._notices: list[str] = []
-        self._opened: Any = None
+        self._opened: OpenedAudio | None = None
         self._told_death = False
         # A request may take seconds; notes must not wait for it, so each pipe has a lock of its own.
         self._event_lock = threading.Lock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
 import os
 import signal
@@ -18,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.engine import audio
-from noisysynth.engine.client import AudioChoice, AudioDevice
 from noisysynth.engine.control import ControlThread, Inbox
 from noisysynth.engine.control_net import CPU, ControlNet, choose_provider
+from noisysynth.engine.messages import AudioChoice, AudioDevice, OpenedAudio
 from noisysynth.engine.offline import SilentStream
 from noisysynth.engine.performer import Performer
 from noisysynth.engine.render import RELEASE_FADE_S
@@ -32,17 +31,6 @@ from noisysynth.midi.ports import MidiInputs
 
 _SILENT_SAMPLE_RATE = 48_000
 _WATCH_S = 0.25
-
-
-@dataclasses.dataclass(frozen=True)
-class OpenedAudio:
-    """What the client shows about the stream."""
-
-    running: bool
-    name: str
-    sample_rate: int
-    block_size: int
-    latency_s: float
 
 
 class EngineProcess:
