@@ -46,6 +46,12 @@ def test_block_size_changes_nothing(block_size: int) -> None:
     assert level_db(render(1.2, *MUSIC, block_size=block_size) - expected, expected) < -90
 
 
+def test_all_voices_fit_in_a_block_of_any_size() -> None:
+    chord = [note(0.1, 2.0, 30 + i) for i in range(POLYPHONY)]
+    expected = render(0.6, *chord)
+    assert level_db(render(0.6, *chord, block_size=8192) - expected, expected) < -90
+
+
 def test_too_large_a_block_is_refused_in_one_line() -> None:
     with pytest.raises(UserError, match="block size 16384 is too large"):
         engine(16384)

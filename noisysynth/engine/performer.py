@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.engine.glide import LatentGlide
-from noisysynth.engine.queues import consumed_frames, push_command, push_frames, push_setting, rendered_samples
+from noisysynth.engine.queues import (
+    consumed_frames,
+    frame_room,
+    push_command,
+    push_frames,
+    push_setting,
+    rendered_samples,
+)
 from noisysynth.engine.state import NO_TIME, QUANTUM, RING, SETTINGS, Command, Setting, frame_samples
 from noisysynth.engine.voices import NEVER, VoicePool
 from noisysynth.errors import UserError
@@ -210,7 +217,9 @@ class Performer:
         self._stale = False
         missing = heading_for + self._lookahead + 1 - pool.next_frame[voices]
         for count in np.unique(missing[missing > 0])[::-1]:
-            self._compute(voices[missing == count], int(count))
+            # Each may need a row for its START too. Those that find no room are still missing at the next call.
+            room = int(frame_room(self._state)) // (int(count) + 1)
+            self._compute(voices[missing == count][:room], int(count))
 
     def _compute(self, voices: NDArray[np.int64], count: int) -> None:
         """Compute and queue the next `count` frames of each of these voices; start those that are new."""
@@ -222,6 +231,8 @@ class Performer:
         since_on = np.maximum(times - pool.onset[voices][:, None], 0) / sample_rate
         off = pool.off[voices][:, None]
         # The network wants "negative while held"; how long a held note will last is unknown.
+        if len(voices) == 0:
+            return
         since_off = np.where(off == NO_TIME, -1.0, (times - off) / sample_rate)
         time_on = (since_on / self._value("attack")).astype(np.float32)
         time_off = (since_off / self._value("release")).astype(np.float32)

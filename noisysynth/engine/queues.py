@@ -84,6 +84,12 @@ def push_setting(state, index, time, value):  # type: ignore[no-untyped-def]
 
 
 @jit
+def frame_room(state):  # type: ignore[no-untyped-def]
+    """Rows that still fit in the frame queue."""
+    return FRAME_QUEUE - (state.frame_tail[0] - load_acquire(state.frame_head, 0))
+
+
+@jit
 def consumed_frames(state):  # type: ignore[no-untyped-def]
     """How far the callback has read the frame queue."""
     return load_acquire(state.frame_head, 0)

@@ -16,8 +16,8 @@ from noisysynth.spec import MAX_HARMONICS, MAX_NOISE_BANDS, SynthSpec
 QUANTUM = 64  # samples that are always rendered together
 POLYPHONY = 48  # notes that may sound at once
 VOICES = POLYPHONY + 16  # stolen notes fade out in the surplus
-RING = 32  # frames a voice can hold ahead
-FRAME_QUEUE = 1024
+RING = 64  # frames a voice can hold ahead: enough for blocks of 8192 samples
+FRAME_QUEUE = 4096  # all frames ahead of all voices, and as many commands
 SETTING_QUEUE = 1024
 SCOPE_LENGTH = 4096
 FRAME_SECONDS = 0.004  # aimed at; rounded to whole quanta
