@@ -7,6 +7,7 @@ import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
 
 from noisysynth.engine.glide import LatentGlide
+from noisysynth.engine.render import render_block
 from noisysynth.engine.state import POLYPHONY
 from noisysynth.events import EventKind, make_event
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
@@ -144,6 +145,32 @@ def test_trills_beyond_polyphony_never_lose_the_newest_note() -> None:
     assert voices.sounding.sum() == POLYPHONY
     newest = 30 + (3 * POLYPHONY - 1) % 90
     assert newest in voices.pitch[voices.sounding]
+
+
+def test_a_note_that_comes_late_sounds_as_one_in_time() -> None:
+    """Its frames count from when it began, so it moves and ends as any other does."""
+    late, timely = engine(), engine()
+    late.render(song(), RATE)
+    timely.render(song(), RATE)
+    quiet = parameter(1.0, "noise_level", -60.0)
+    heard = late.render(song(quiet, [make_event(EventKind.NOTE_ON, 60, 0.8, time=-7)]), RATE // 2)
+    expected = timely.render(song(quiet, [make_event(EventKind.NOTE_ON, 60, 0.8, time=RATE)]), RATE // 2)
+    assert level_db(heard - expected, expected) < -90
+    late.render(song([make_event(EventKind.NOTE_OFF, 60, time=-9)]), 2 * RATE)
+    assert late.state["late_frames"] == 0
+    assert not late.performer.voices.sounding.any()
+
+
+def test_a_voice_whose_start_came_late_gets_its_frames() -> None:
+    """The control thread stood still between taking the note in and sending it."""
+    instrument_engine = engine()
+    instrument_engine.render(song(), RATE)
+    instrument_engine.performer.handle(make_event(EventKind.NOTE_ON, 60, 0.8)[0], RATE)
+    silence = np.zeros((RATE // 2, 2), np.float32)
+    render_block(instrument_engine.state, instrument_engine._loops, instrument_engine._lengths, silence)
+    instrument_engine.render(song(), RATE)
+    assert instrument_engine.state["active_voices"] == 1
+    assert instrument_engine.state["late_frames"] == 0
 
 
 def test_a_glide_is_continuous_and_arrives() -> None:

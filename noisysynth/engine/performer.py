@@ -92,7 +92,8 @@ class Performer:
     # events
 
     def handle(self, event: np.void, time: int) -> None:
-        """Take in one event (a row of EVENT_DTYPE) as happening at sample `time`."""
+        """Take in one event (a row of EVENT_DTYPE) as happening at sample `time`, or now when that has passed."""
+        time = max(time, int(rendered_samples(self._state)))
         kind = int(event["kind"])
         value = float(event["value"])
         index = int(event["index"])
@@ -212,8 +213,11 @@ class Performer:
         pool = self.voices
         first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
         heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
-        heading_for[~pool.started[voices]] = 0
+        heading_for[~begun] = 0
         pool.next_frame[voices] = heading_for if self._stale else np.maximum(pool.next_frame[voices], heading_for)
+        # A note that came late began late, and its frames count from there.
+        begun = pool.begins_at[voices] <= int(consumed_frames(self._state))
+        pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
         self._stale = False
         missing = heading_for + self._lookahead + 1 - pool.next_frame[voices]
         for count in np.unique(missing[missing > 0])[::-1]:
@@ -258,7 +262,8 @@ class Performer:
         over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & (pool.level[voices] < _SILENT)
         pool.silent_from[voices] = np.where(over, np.minimum(pool.silent_from[voices], times[:, -1]), NEVER)
         for voice in voices[~pool.started[voices]]:
-            push_command(self._state, int(Command.START), int(voice), int(pool.note_id[voice]), int(pool.onset[voice]))
+            note_id, onset = int(pool.note_id[voice]), int(pool.onset[voice])
+            pool.begins_at[voice] = push_command(self._state, int(Command.START), int(voice), note_id, onset)
             pool.started[voice] = True
 
     def _retire(self, voices: NDArray[np.int64], position: int) -> None:

@@ -20,6 +20,7 @@ class VoicePool:
     def __init__(self) -> None:
         self.sounding: NDArray[np.bool_] = np.zeros(VOICES, bool)
         self.started = np.zeros(VOICES, bool)  # its START is in the queue
+        self.begins_at = np.full(VOICES, NEVER, np.int64)  # frame queue position that starts the voice
         self.busy_until = np.zeros(VOICES, np.int64)  # frame queue position that frees the voice; 0: free
         self.note_id = np.zeros(VOICES, np.int64)
         self.channel = np.zeros(VOICES, np.int64)
@@ -53,6 +54,7 @@ class VoicePool:
         self.note_id[voice] = self._next_id
         self._next_id += 1
         self.channel[voice] = channel
+        self.begins_at[voice] = NEVER
         self.pitch[voice] = pitch
         self.velocity[voice] = velocity
         self.onset[voice] = time
