@@ -8,7 +8,7 @@ from engine_tools import RATE, controller, engine, level_db, note, parameter, re
 
 from noisysynth.engine.glide import LatentGlide
 from noisysynth.engine.render import render_block
-from noisysynth.engine.state import POLYPHONY
+from noisysynth.engine.state import POLYPHONY, Setting
 from noisysynth.events import EventKind, make_event
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 
@@ -170,6 +170,28 @@ def test_a_voice_whose_start_came_late_gets_its_frames() -> None:
     render_block(instrument_engine.state, instrument_engine._loops, instrument_engine._lengths, silence)
     instrument_engine.render(song(), RATE)
     assert instrument_engine.state["active_voices"] == 1
+    assert instrument_engine.state["late_frames"] == 0
+
+
+@pytest.mark.parametrize("block_size", [64, 128, 4096])
+def test_a_flood_loses_neither_the_last_note_nor_the_last_bend(block_size: int) -> None:
+    instrument_engine = engine(block_size)
+    rng = np.random.default_rng(1)
+    held = [make_event(EventKind.NOTE_ON, 20 + i, 0.8, time=100) for i in range(POLYPHONY)]
+    flood = []
+    for _ in range(2000):
+        kind = EventKind(int(rng.choice([EventKind.NOTE_ON, EventKind.NOTE_OFF, EventKind.PITCH_BEND])))
+        value = float(rng.uniform(0.1, 1.0))
+        flood.append(make_event(kind, int(rng.integers(20, 100)), value, time=RATE // 2))
+    last = [
+        make_event(EventKind.NOTE_ON, 110, 0.8, time=RATE // 2),
+        make_event(EventKind.PITCH_BEND, 0, 0.0, time=RATE // 2),
+    ]
+    instrument_engine.render(song(held, flood, last), RATE)
+    voices = instrument_engine.performer.voices
+    assert 110 in voices.pitch[voices.sounding]
+    assert voices.sounding.sum() == instrument_engine.state["active_voices"]
+    assert instrument_engine.state["setting_target"][Setting.BEND] == 0.0
     assert instrument_engine.state["late_frames"] == 0
 
 

@@ -66,6 +66,7 @@ class Performer:
         self.voices = VoicePool()
         self.non_finite = 0
         self._stale = False  # frames already computed no longer tell the truth
+        self._unsent = False  # a setting found no room in its queue
         self.load(instrument, net)
         self._update_settings(0)
         # Nothing has sounded yet, so nothing needs to be smooth.
@@ -185,9 +186,10 @@ class Performer:
         settings[Setting.VIBRATO_DEPTH] = self._mod_wheel * self._value("vibrato_depth") / 100.0
         settings[Setting.VIBRATO_RATE] = self._value("vibrato_rate")
         for index in np.flatnonzero(settings != self._settings):
-            # A full queue means hundreds of moves in one block; a later one will carry the value.
             if push_setting(self._state, int(index), time, settings[index]):
                 self._settings[index] = settings[index]
+        # A full queue means hundreds of moves in one block; `advance` sends what they came to.
+        self._unsent = bool((settings != self._settings).any())
 
     def silence(self) -> None:
         """Fade everything out in milliseconds and forget notes, pedals, bend and wheel."""
@@ -203,6 +205,8 @@ class Performer:
     def advance(self) -> None:
         """Send every voice the frames it lacks, new notes first, and let go of voices that have died away."""
         position = int(rendered_samples(self._state))
+        if self._unsent:
+            self._update_settings(position)
         self._free_voices()
         voices = self.voices.indices()
         if len(voices) == 0:
@@ -211,13 +215,13 @@ class Performer:
         self._retire(voices, position)
         voices = self.voices.indices()
         pool = self.voices
+        # A note that came late began late, and its frames count from there.
+        begun = pool.begins_at[voices] <= int(consumed_frames(self._state))
+        pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
         first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
         heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
         heading_for[~begun] = 0
         pool.next_frame[voices] = heading_for if self._stale else np.maximum(pool.next_frame[voices], heading_for)
-        # A note that came late began late, and its frames count from there.
-        begun = pool.begins_at[voices] <= int(consumed_frames(self._state))
-        pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
         self._stale = False
         missing = heading_for + self._lookahead + 1 - pool.next_frame[voices]
         for count in np.unique(missing[missing > 0])[::-1]:
@@ -227,6 +231,8 @@ class Performer:
 
     def _compute(self, voices: NDArray[np.int64], count: int) -> None:
         """Compute and queue the next `count` frames of each of these voices; start those that are new."""
+        if len(voices) == 0:
+            return
         pool = self.voices
         sample_rate = float(self._state["sample_rate"])
         first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
@@ -235,8 +241,6 @@ class Performer:
         since_on = np.maximum(times - pool.onset[voices][:, None], 0) / sample_rate
         off = pool.off[voices][:, None]
         # The network wants "negative while held"; how long a held note will last is unknown.
-        if len(voices) == 0:
-            return
         since_off = np.where(off == NO_TIME, -1.0, (times - off) / sample_rate)
         time_on = (since_on / self._value("attack")).astype(np.float32)
         time_off = (since_off / self._value("release")).astype(np.float32)

@@ -39,22 +39,25 @@ class VoicePool:
         """Sounding voices."""
         return np.flatnonzero(self.sounding)
 
+    def _free(self) -> NDArray[np.int64]:
+        return np.flatnonzero(~self.sounding & (self.busy_until == 0))
+
     def begin(self, channel: int, pitch: int, velocity: float, time: int) -> int | None:
         """Take a free voice for a note; None when every voice is busy fading (the note is lost).
 
         The same key struck again releases its earlier note.
         """
         self.end(channel, pitch, time, pedal=False)
-        free = np.flatnonzero(~self.sounding & (self.busy_until == 0))
+        free = self._free()
         if len(free) == 0:
             return None
         voice = int(free[0])
         self.sounding[voice] = True
         self.started[voice] = False
+        self.begins_at[voice] = NEVER
         self.note_id[voice] = self._next_id
         self._next_id += 1
         self.channel[voice] = channel
-        self.begins_at[voice] = NEVER
         self.pitch[voice] = pitch
         self.velocity[voice] = velocity
         self.onset[voice] = time
@@ -67,9 +70,15 @@ class VoicePool:
 
     def to_steal(self) -> int | None:
         """The voice to fade so that one more note keeps to POLYPHONY: released before held, quiet before loud."""
-        if np.count_nonzero(self.sounding) < POLYPHONY:
+        crowded = not self._free().size
+        if np.count_nonzero(self.sounding) < POLYPHONY and not crowded:
             return None
         candidates = self.indices()
+        if crowded:
+            # One that has not begun needs no fade; to end any other would cost its note and gain none.
+            candidates = candidates[~self.started[candidates]]
+            if not candidates.size:
+                return None
         held = self.off[candidates] == NO_TIME
         order = np.lexsort((self.onset[candidates], self.level[candidates], held))
         return int(candidates[order[0]])
