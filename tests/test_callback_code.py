@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shutil
+from pathlib import Path
 
+import numba
 import numpy as np
 from make_instrument import SPEC
 
 from noisysynth.dsp.noise import band_noise_loops
-from noisysynth.engine.audio import compiled_callback
+from noisysynth.engine import render
+from noisysynth.engine.audio import checksum, compiled_callback, kernel_files
 from noisysynth.engine.render import render_block
 from noisysynth.engine.state import STATE_DTYPE, prepare
 
@@ -42,7 +47,6 @@ def test_the_render_path_does_not_allocate_lock_or_call_python() -> None:
 
 def test_the_check_can_fail() -> None:
     """The same reading finds an allocation where there is one."""
-    import numba
 
     def allocates(n):  # type: ignore[no-untyped-def]
         return np.empty(n)[0]
@@ -56,3 +60,17 @@ def test_the_check_can_fail() -> None:
 
 def test_the_callback_has_a_c_address() -> None:
     assert compiled_callback().address > 0
+
+
+def test_the_compiled_callback_is_cached_for_the_kernels_it_has(tmp_path: Path) -> None:
+    """numba keys its cache by what a function closes over; a kernel of another version must not be found there."""
+    closure = inspect.getclosurevars(compiled_callback()._pyfunc)
+    assert closure.nonlocals == {"kernels": checksum(kernel_files())}
+    called = {value for value in vars(render).values() if isinstance(value, numba.core.dispatcher.Dispatcher)}
+    assert {Path(inspect.getfile(function.py_func)) for function in called} <= set(kernel_files())
+    copies = [Path(shutil.copy(file, tmp_path)) for file in kernel_files()]
+    assert checksum(copies) == checksum(kernel_files())
+    for copy in copies:
+        before = checksum(copies)
+        copy.write_bytes(copy.read_bytes() + b"#")
+        assert checksum(copies) != before
