@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -356,6 +357,25 @@ def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
 def test_a_bad_instrument_at_start_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.noisy"):
         EngineClient().start(tmp_path / "missing.noisy")
+
+
+def test_an_interrupt_while_the_engine_imports_does_not_end_it() -> None:
+    """Ctrl-C in a terminal reaches the engine's process too, which has seconds of imports before it."""
+    program = """
+import signal, sys
+from noisysynth.engine import entry
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "noisysynth.engine.process":
+            signal.raise_signal(signal.SIGINT)
+            sys.exit(7)
+
+sys.meta_path.insert(0, Interrupt())
+entry.run()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 def test_an_engine_that_dies_is_told_and_requests_fail_clearly(instrument: Path) -> None:

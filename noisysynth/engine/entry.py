@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 
 def run(*arguments: Any) -> None:
+    # Ctrl-C reaches the whole terminal group, be it during the imports; the client decides when the engine ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from noisysynth.engine import process
 
     process.main(*arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -286,8 +285,6 @@ def _read(path: Path) -> tuple[Instrument, ControlNet]:
 
 def main(events: Connection, requests: Connection, state_name: str, path: Path, choice: AudioChoice) -> None:
     """Entry of the spawned process."""
-    # Ctrl-C reaches the whole terminal group; the client decides when the engine ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):
         os.nice(-5)  # only the privileged may; the callback's own thread is the host API's business
     EngineProcess(events, requests, state_name).serve(path, choice)
