@@ -316,6 +316,18 @@ def test_without_any_device_the_engine_still_runs(instrument: Path, monkeypatch:
     assert not engine.status().alive
 
 
+def test_a_block_size_that_cannot_be_is_told_and_the_engine_runs(instrument: Path) -> None:
+    engine = EngineClient()
+    engine.start(instrument, AudioChoice(block_size=1 << 20))
+    try:
+        assert engine.status().alive
+        assert sum("block size 1048576 is too large" in line for line in engine.notices()) <= 1
+        engine.note_on(60, 1.0)
+        wait_until(lambda: engine.status().voices == 1)
+    finally:
+        engine.stop()
+
+
 def test_a_sound_server_that_ends_is_told_and_the_engine_lives_on(instrument: Path, tmp_path: Path) -> None:
     engine = EngineClient()
     with servers.jack_dummy_server(tmp_path / "jackd.log"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import os
 import threading
@@ -166,16 +167,19 @@ class EngineProcess:
     def _open(self, choice: AudioChoice) -> None:
         """Open the device chosen, else the system's default, else go on unheard; the player is told why."""
         self._close_stream()
-        default = AudioChoice(block_size=choice.block_size)
-        for attempt in dict.fromkeys((choice, default)):
+        told = ""
+        for attempt in dict.fromkeys((choice, AudioChoice(block_size=choice.block_size), AudioChoice())):
             problem = self._try_to_open(attempt)
             if not problem:
                 break
-            self.tell(problem)
+            if problem != told:
+                self.tell(problem)
+            told = problem
         else:
-            self._choice = choice
-            self._prepare(choice.sample_rate or _SILENT_SAMPLE_RATE, choice.block_size)
-            self._stream = SilentStream(self._state, choice.block_size)
+            # Unheard, the block size matters to nobody, and it may be what was wrong.
+            self._choice = dataclasses.replace(choice, block_size=AudioChoice.block_size)
+            self._prepare(choice.sample_rate or _SILENT_SAMPLE_RATE, self._choice.block_size)
+            self._stream = SilentStream(self._state, self._choice.block_size)
         self._start_control()
 
     def _try_to_open(self, choice: AudioChoice) -> str:
