@@ -255,6 +255,15 @@ def test_an_unknown_device_is_one_line_and_the_engine_goes_on(client: EngineClie
     client.note_off(60)
 
 
+def test_parameters_outlive_a_device(client: EngineClient) -> None:
+    client.set_parameter("brightness", 5.0)
+    wait_until(lambda: client.parameter_values()["brightness"] == 5.0)
+    client.open_audio(JACK)
+    started = client.status().position
+    wait_until(lambda: client.status().position > started + RATE // 10)
+    assert client.parameter_values()["brightness"] == 5.0
+
+
 def test_devices_and_ports_are_listed(client: EngineClient) -> None:
     assert any("JACK" in device.host_api for device in client.audio_devices())
     assert isinstance(client.midi_inputs(), list)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
+from make_instrument import make_test_instrument
 
 from noisysynth.engine.glide import LatentGlide
+from noisysynth.engine.performer import Performer
 from noisysynth.engine.render import render_block
 from noisysynth.engine.state import POLYPHONY, Setting
 from noisysynth.events import EventKind, make_event
@@ -193,6 +195,22 @@ def test_a_flood_loses_neither_the_last_note_nor_the_last_bend(block_size: int) 
     assert voices.sounding.sum() == instrument_engine.state["active_voices"]
     assert instrument_engine.state["setting_target"][Setting.BEND] == 0.0
     assert instrument_engine.state["late_frames"] == 0
+
+
+def test_another_performer_takes_over_how_one_is_set() -> None:
+    """As when the device changes: same network, fresh state, same sound."""
+    first = engine()
+    bright = [make_event(EventKind.LATENT, latent=np.full(8, 0.7, np.float32), time=0)]
+    first.render(song(bright, parameter(0, "pad_x", -0.4), parameter(0, "volume", 0.0), controller(0, 1, 0.5)), RATE)
+    second = engine()
+    performer = first.performer
+    second.performer = Performer(make_test_instrument(), performer._net, second.state, 128, like=performer)
+    tone = [make_event(EventKind.NOTE_ON, 57, 0.8, time=RATE), *parameter(1.0, "noise_level", -60.0)]
+    expected = first.render(song(tone), RATE // 2)
+    tone = [make_event(EventKind.NOTE_ON, 57, 0.8, time=0), *parameter(0, "noise_level", -60.0)]
+    heard = second.render(song(tone), RATE // 2)
+    assert abs(level_db(heard) - level_db(expected)) < 0.1
+    assert abs(centroid_hz(heard, 0.1, 0.4) / centroid_hz(expected, 0.1, 0.4) - 1) < 0.01
 
 
 def test_a_glide_is_continuous_and_arrives() -> None:

@@ -50,8 +50,18 @@ _TIME_PARAMETERS = {PARAMETER_INDEX["attack"], PARAMETER_INDEX["release"]}
 class Performer:
     """Plays one instrument on one engine state (a row of STATE_DTYPE that was prepared)."""
 
-    def __init__(self, instrument: Instrument, net: ControlNet, state: np.void, block_size: int) -> None:
-        """block_size: the most samples rendered without `advance` in between. UserError when it is too large."""
+    def __init__(
+        self,
+        instrument: Instrument,
+        net: ControlNet,
+        state: np.void,
+        block_size: int,
+        like: Performer | None = None,
+    ) -> None:
+        """block_size: the most samples rendered without `advance` in between. UserError when it is too large.
+
+        like: one to take parameters, wheels and, when it has the same network, the latent from.
+        """
         self._state = state
         self._hop = frame_samples(float(state["sample_rate"]))
         self._lookahead = LOOKAHEAD + math.ceil(block_size / self._hop)
@@ -63,26 +73,29 @@ class Performer:
         self._settings = np.full(SETTINGS, np.nan)
         self._bend = 0.0
         self._mod_wheel = 0.0
+        if like is not None:
+            self._values = like._values.copy()
+            self._bend, self._mod_wheel = like._bend, like._mod_wheel
         self.voices = VoicePool()
         self.non_finite = 0
         self._stale = False  # frames already computed no longer tell the truth
         self._unsent = False  # a setting found no room in its queue
-        self.load(instrument, net)
+        self.load(instrument, net, like._base if like is not None and like._net is net else None)
         self._update_settings(0)
         # Nothing has sounded yet, so nothing needs to be smooth.
         state["setting_target"] = self._settings
         state["setting_now"] = self._settings
 
-    def load(self, instrument: Instrument, net: ControlNet) -> None:
-        """Play another instrument from now on, from its first preset. Call when no voice sounds."""
+    def load(self, instrument: Instrument, net: ControlNet, base: NDArray[np.float64] | None = None) -> None:
+        """Play another instrument from now on. Call when no voice sounds. base: latent; the first preset's if None."""
         self._net = net
         self._spec = instrument.spec
         self._pad_axes = np.stack([np.asarray(axis, np.float64) for axis in instrument.pad_axes])
         directions = [np.asarray(d.vector, np.float64) for d in instrument.directions[:N_KNOBS]]
         nothing = np.zeros(self._spec.latent_size)
         self._directions = np.stack(directions + [nothing] * (N_KNOBS - len(directions)))
-        self._base = nothing
-        if instrument.presets:
+        self._base = nothing if base is None else base
+        if base is None and instrument.presets:
             self._base = np.asarray(instrument.presets[0].latent, np.float64)
         self._glide = LatentGlide(self._latent_goal().astype(np.float32))
 

@@ -49,6 +49,7 @@ class EngineProcess:
         self._choice = AudioChoice()
         self._stream: audio.OutputStream | SilentStream | None = None
         self._control: ControlThread | None = None
+        self._performer: Performer | None = None
         self._midi: MidiInputs | None = None
         self._abandoned: audio.OutputStream | None = None
 
@@ -150,6 +151,8 @@ class EngineProcess:
             # The callback is silent now and nothing but counts depends on the instrument: it keeps running.
             self._control.stop()
             self._state["n_harmonics"] = instrument.spec.n_harmonics
+            assert self._performer is not None
+            self._performer.load(instrument, net)
             self._start_control()
         else:
             self._open(self._choice)
@@ -202,13 +205,11 @@ class EngineProcess:
         prepare(self._state, self._instrument.spec, sample_rate)
         self._state["midi_events"] = midi_events
         self._state["parameters"] = parameters
-        self._performer = Performer(self._instrument, self._net, self._state[0], block_size)
+        self._performer = Performer(self._instrument, self._net, self._state[0], block_size, like=self._performer)
 
     def _start_control(self) -> None:
         assert self._stream is not None
-        assert self._instrument is not None
-        assert self._net is not None
-        self._performer.load(self._instrument, self._net)
+        assert self._performer is not None
         self._control = ControlThread(
             self._performer, self._state[0], self._stream, self._choice.block_size, self._inbox
         )
