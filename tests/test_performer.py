@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
@@ -195,6 +199,24 @@ def test_a_flood_loses_neither_the_last_note_nor_the_last_bend(block_size: int) 
     assert voices.sounding.sum() == instrument_engine.state["active_voices"]
     assert instrument_engine.state["setting_target"][Setting.BEND] == 0.0
     assert instrument_engine.state["late_frames"] == 0
+
+
+def test_the_first_note_finds_everything_compiled() -> None:
+    """In a fresh process: compiling takes a second, during which the note would not sound."""
+    program = """
+from engine_tools import RATE, engine, note, song
+from noisysynth.engine import queues
+
+instrument_engine = engine()
+instrument_engine.render(song(), RATE // 10)
+kernels = [value for value in vars(queues).values() if hasattr(value, "signatures")]
+before = [value.signatures for value in kernels]
+instrument_engine.render(song(note(0.1, 0.5, 60)), RATE // 10)
+assert instrument_engine.state["active_voices"] == 1
+assert all(before)
+assert [value.signatures for value in kernels] == before
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300, cwd=Path(__file__).parent)
 
 
 def test_another_performer_takes_over_how_one_is_set() -> None:

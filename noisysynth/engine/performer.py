@@ -81,10 +81,21 @@ class Performer:
         self._stale = False  # frames already computed no longer tell the truth
         self._unsent = False  # a setting found no room in its queue
         self.load(instrument, net, like._base if like is not None and like._net is net else None)
+        self._compile()
         self._update_settings(0)
         # Nothing has sounded yet, so nothing needs to be smooth.
         state["setting_target"] = self._settings
         state["setting_now"] = self._settings
+
+    def _compile(self) -> None:
+        """Call once what the first note calls: compiling takes a second, and loading from the cache takes a while."""
+        none, nothing = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+        frames = nothing[..., None]
+        push_frames(
+            self._state, none, none, none, midi_to_hz(np.zeros(0, np.float32)), nothing, nothing, frames, frames
+        )
+        push_command(self._state, int(Command.SILENCE), 0, 0, 0)
+        frame_room(self._state)
 
     def load(self, instrument: Instrument, net: ControlNet, base: NDArray[np.float64] | None = None) -> None:
         """Play another instrument from now on. Call when no voice sounds. base: latent; the first preset's if None."""
