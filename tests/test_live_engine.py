@@ -23,6 +23,7 @@ from noisysynth.engine.messages import AudioChoice
 from noisysynth.engine.offline import OfflineEngine
 from noisysynth.engine.state import STATE_DTYPE, prepare
 from noisysynth.errors import UserError
+from noisysynth.events import EventKind, make_event
 from noisysynth.instrument import read_instrument
 from noisysynth.parameters import PARAMETERS
 from noisysynth.spec import midi_to_hz
@@ -219,6 +220,18 @@ def test_notes_keep_their_rhythm(
         assert np.median(np.abs(drift - np.median(drift))) < 0.002
 
     judge(client, take, check)
+
+
+def test_a_flood_of_controllers_starves_no_voice(client: EngineClient) -> None:
+    for pitch in range(40, 50):
+        client.note_on(pitch, 0.8)
+    wait_until(lambda: client.status().voices == 10)
+    before = client.status().late_frames
+    moves = [make_event(EventKind.CONTROL_CHANGE, 16, (i % 128) / 127) for i in range(10_000)]
+    client.send_events(np.concatenate([*moves, make_event(EventKind.CONTROL_CHANGE, 16, 1.0)]))
+    wait_until(lambda: client.parameter_values()["pad_x"] == 1.0)
+    # Taken in at one go, each voice lacks all that a third of a second needs: several hundred.
+    assert client.status().late_frames - before < 100
 
 
 def test_instruments_change_while_a_chord_sounds(client: EngineClient, instrument: Path, tmp_path: Path) -> None:

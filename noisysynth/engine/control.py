@@ -22,6 +22,7 @@ from noisysynth.events import NOW
 # How long a note may take from its arrival to the queue; with it, all notes are late by the same time and keep rhythm.
 COMPUTE_ALLOWANCE_S = 0.0015
 _TICK_S = 0.002
+_LONGEST_WITHOUT_FRAMES_S = 0.004
 
 Stream = OutputStream | SilentStream
 
@@ -78,7 +79,11 @@ class ControlThread:
             self.error = error
 
     def _tick(self) -> None:
+        advanced_s = time.perf_counter()
         for came_s, event in self._inbox.take():
+            if time.perf_counter() - advanced_s > _LONGEST_WITHOUT_FRAMES_S:
+                self._performer.advance()
+                advanced_s = time.perf_counter()
             if event["time"][0] == NOW:
                 self._performer.handle(event[0], self._sample_of(came_s))
             else:
