@@ -317,6 +317,20 @@ def test_the_callback_plays_on_while_python_computes(jack_server: servers.JackSe
     assert state["active_voices"][0] == 32
 
 
+def test_a_device_that_asks_for_many_blocks_in_a_row_is_kept_supplied(instrument: Path, tmp_path: Path) -> None:
+    """As PipeWire does by default: a period of many of our blocks."""
+    engine = EngineClient()
+    with servers.jack_dummy_server(tmp_path / "jackd.log", block_size=2048):
+        engine.start(instrument, JACK)
+        engine.note_on(60, 0.8)
+        wait_until(lambda: engine.status().voices == 1)
+        time.sleep(1.0)
+        # Half of 250 a second where frames reach no further than a block and 16 ms.
+        late = engine.status().late_frames
+        engine.stop()
+    assert late < 50
+
+
 def test_without_any_device_the_engine_still_runs(instrument: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
     engine = EngineClient()

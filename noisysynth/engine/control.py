@@ -55,6 +55,9 @@ class ControlThread:
         self._state = state
         self._stream = stream
         self._block_size = block_size
+        # A device whose buffer holds several blocks asks for them in a row.
+        self._burst = max(block_size, round(stream.latency_s * stream.sample_rate))
+        performer.keep_ahead(self._burst)
         self._inbox = inbox
         self._scheduled: list[tuple[int, int, NDArray[np.void]]] = []
         self._order = itertools.count()
@@ -90,7 +93,7 @@ class ControlThread:
                 heapq.heappush(self._scheduled, (int(event["time"][0]), next(self._order), event))
         horizon = (
             int(rendered_samples(self._state))
-            + self._block_size
+            + self._burst
             + LOOKAHEAD * frame_samples(float(self._state["sample_rate"]))
         )
         while self._scheduled and self._scheduled[0][0] <= horizon:
@@ -110,7 +113,7 @@ class ControlThread:
         device_s = self._stream.time - (time.perf_counter() - came_s)
         sample = (device_s - float(self._state["stream_time_zero"])) * sample_rate
         earliest = int(rendered_samples(self._state))
-        latest = earliest + 2 * self._block_size + int(2 * COMPUTE_ALLOWANCE_S * sample_rate)
+        latest = earliest + self._burst + self._block_size + int(2 * COMPUTE_ALLOWANCE_S * sample_rate)
         wanted = sample + self._block_size + COMPUTE_ALLOWANCE_S * sample_rate
         # A clock that jumps (a device that was suspended) must not make notes wait.
         return int(min(max(wanted, earliest), latest)) if np.isfinite(wanted) else earliest

@@ -64,8 +64,8 @@ class Performer:
         """
         self._state = state
         self._hop = frame_samples(float(state["sample_rate"]))
-        self._lookahead = LOOKAHEAD + math.ceil(block_size / self._hop)
-        if self._lookahead >= RING:
+        self.keep_ahead(block_size)
+        if LOOKAHEAD + block_size / self._hop > RING - 1:
             raise UserError(
                 f"block size {block_size} is too large; choose {self._hop * (RING - LOOKAHEAD - 1)} or less"
             )
@@ -109,6 +109,10 @@ class Performer:
         if base is None and instrument.presets:
             self._base = np.asarray(instrument.presets[0].latent, np.float64)
         self._glide = LatentGlide(self._latent_goal().astype(np.float32))
+
+    def keep_ahead(self, samples: int) -> None:
+        """Have frames for so many samples to be rendered in a row, as far as a voice can hold them."""
+        self._lookahead = min(LOOKAHEAD + math.ceil(samples / self._hop), RING - 1)
 
     def values(self) -> NDArray[np.float64]:
         """Parameter values in table order."""
