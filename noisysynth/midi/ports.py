@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.events import EventKind, make_event
 from noisysynth.midi.messages import event_of
 from noisysynth.quiet import quiet_stderr
 
@@ -132,6 +133,8 @@ class MidiInputs:
                 gone = name not in names
                 if gone or not self._wanted(name):
                     _close(self._open.pop(name))
+                    # Keys that are down there can no longer go up.
+                    self._receive(make_event(EventKind.ALL_NOTES_OFF))
                     if gone:
                         self._tell(f"MIDI input {name!r} is gone; it plays again when it is back")
             for name in names:
