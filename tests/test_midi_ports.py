@@ -77,3 +77,16 @@ def test_a_keyboard_that_leaves_lets_go_of_its_keys(
         inputs.listen("keys", False)
     assert "keys" not in system.playing
     assert [int(event["kind"][0]) for event in heard] == [EventKind.NOTE_ON, EventKind.ALL_NOTES_OFF]
+
+
+def test_a_port_that_failed_is_tried_again_when_it_comes_back(inputs: MidiInputs, system: System) -> None:
+    system.names, system.broken = ["keys"], {"keys"}
+    inputs._rescan(announce=False)
+    system.broken = set()
+    inputs._rescan(announce=False)
+    assert "keys" not in system.playing  # not every second: each try may be loud
+    system.names = []
+    inputs._rescan(announce=False)
+    system.names = ["keys"]
+    inputs._rescan(announce=False)
+    assert "keys" in system.playing
