@@ -90,3 +90,11 @@ def test_a_port_that_failed_is_tried_again_when_it_comes_back(inputs: MidiInputs
     system.names = ["keys"]
     inputs._rescan(announce=False)
     assert "keys" in system.playing
+
+
+def test_nothing_opens_after_the_end(inputs: MidiInputs, system: System) -> None:
+    system.names = ["keys"]
+    inputs.close()
+    system.playing.clear()
+    inputs._rescan(announce=False)
+    assert not system.playing

@@ -129,6 +129,8 @@ class MidiInputs:
     def _rescan(self, announce: bool) -> None:
         names = self._names()
         with self._lock:
+            if self._closing.is_set():
+                return
             self._failed.intersection_update(names)  # plugged in again, it may open
             for name in list(self._open):
                 gone = name not in names
