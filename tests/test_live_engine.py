@@ -268,6 +268,16 @@ def test_an_unknown_device_is_one_line_and_the_engine_goes_on(client: EngineClie
     client.note_off(60)
 
 
+@pytest.mark.parametrize("choice", [AudioChoice(sample_rate=1), AudioChoice(block_size=-5)])
+def test_nonsense_asked_of_a_device_does_not_end_the_engine(client: EngineClient, choice: AudioChoice) -> None:
+    with pytest.raises(UserError, match="cannot be opened"):
+        client.open_audio(choice)
+    assert client.status().audio_running
+    with pytest.raises(UserError, match="stand on your head failed"):
+        client._request("stand_on_your_head")
+    assert client.status().alive
+
+
 def test_parameters_outlive_a_device(client: EngineClient) -> None:
     client.set_parameter("brightness", 5.0)
     wait_until(lambda: client.parameter_values()["brightness"] == 5.0)

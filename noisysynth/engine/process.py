@@ -96,6 +96,8 @@ class EngineProcess:
             result = getattr(self, f"request_{name}")(*arguments)
         except UserError as error:
             self._send("error", number, str(error))
+        except Exception as error:  # a note that sounds is worth more than this request
+            self._send("error", number, f"{name.replace('_', ' ')} failed: {' '.join(repr(error).split())[:160]}")
         else:
             self._send("answer", number, result)
 
@@ -194,6 +196,8 @@ class EngineProcess:
             self._stream = audio.OutputStream(self._state, choice)
         except UserError as error:
             return str(error)
+        except Exception as error:  # drivers fail in ways of their own, and the engine must outlive them
+            return f"the sound device cannot be opened: {' '.join(str(error).split())[:160]}"
         self._choice = choice
         return ""
 
