@@ -412,6 +412,30 @@ def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
         engine.stop()
 
 
+def test_meters_may_be_read_while_the_engine_is_stopped(instrument: Path) -> None:
+    """The window reads them; another thread stops. Reading memory that is gone would end the process."""
+    engine = EngineClient()
+    engine.start(instrument, AudioChoice())
+    stopped = threading.Event()
+
+    def watch() -> None:
+        while not stopped.is_set():
+            engine.scope()
+            engine.parameter_values()
+            engine.status()
+
+    watchers = [threading.Thread(target=watch) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    time.sleep(0.2)
+    engine.stop()
+    assert not engine.scope().any()
+    assert not engine.status().alive
+    stopped.set()
+    for watcher in watchers:
+        watcher.join()
+
+
 def test_a_bad_instrument_at_start_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.noisy"):
         EngineClient().start(tmp_path / "missing.noisy")

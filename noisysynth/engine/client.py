@@ -42,6 +42,8 @@ class EngineClient:
         # A request may take seconds; notes must not wait for it, so each pipe has a lock of its own.
         self._event_lock = threading.Lock()
         self._request_lock = threading.RLock()
+        # Arrays do not keep the memory they show: a look at it after `stop` would end this process.
+        self._memory_lock = threading.Lock()
 
     def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 60.0) -> None:
         """Spawn the process, load the instrument, open audio and every MIDI input there is.
@@ -90,11 +92,12 @@ class EngineClient:
                 self._events.close()
                 self._requests.close()
                 self._process = None
-            if self._memory is not None:
-                self._state = None
-                self._memory.close()
-                self._memory.unlink()
-                self._memory = None
+            with self._memory_lock:
+                if self._memory is not None:
+                    self._state = None
+                    self._memory.close()
+                    self._memory.unlink()
+                    self._memory = None
 
     # events, fire and forget
 
@@ -137,7 +140,12 @@ class EngineClient:
 
     def status(self) -> EngineStatus:
         self._listen()
-        alive = self._process is not None and self._process.is_alive()
+        with self._memory_lock:
+            return self._read_status()
+
+    def _read_status(self) -> EngineStatus:
+        process = self._process
+        alive = process is not None and process.is_alive()
         if self._state is None:
             return EngineStatus(False, False, "", 0, 0, 0.0, 0, 0, 0.0, 0, 0, (0.0, 0.0), 0.0, 0, 0)
         row = self._state[0]
@@ -165,19 +173,21 @@ class EngineClient:
 
     def scope(self) -> NDArray[np.float32]:
         """The newest SCOPE_LENGTH output samples, [SCOPE_LENGTH, 2]."""
-        if self._state is None:
-            return np.zeros((SCOPE_LENGTH, 2), np.float32)
-        row = self._state[0]
-        oldest = int(row["scope_position"][0]) % SCOPE_LENGTH
-        ring = row["scope"]
-        return np.concatenate([ring[oldest:], ring[:oldest]])
+        with self._memory_lock:
+            if self._state is None:
+                return np.zeros((SCOPE_LENGTH, 2), np.float32)
+            row = self._state[0]
+            oldest = int(row["scope_position"][0]) % SCOPE_LENGTH
+            ring = row["scope"]
+            return np.concatenate([ring[oldest:], ring[:oldest]])
 
     def parameter_values(self) -> dict[str, float]:
         """Parameter values as the engine has them now (MIDI controllers move them too)."""
-        if self._state is None:
-            return {parameter.id: parameter.default for parameter in PARAMETERS}
-        values = self._state["parameters"][0]
-        return {parameter.id: float(values[i]) for i, parameter in enumerate(PARAMETERS)}
+        with self._memory_lock:
+            if self._state is None:
+                return {parameter.id: parameter.default for parameter in PARAMETERS}
+            values = self._state["parameters"][0]
+            return {parameter.id: float(values[i]) for i, parameter in enumerate(PARAMETERS)}
 
     def notices(self) -> list[str]:
         """Lines the engine has to say to the player since the last call (device lost, MIDI port gone, ...)."""
