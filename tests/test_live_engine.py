@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -434,6 +436,27 @@ def test_meters_may_be_read_while_the_engine_is_stopped(instrument: Path) -> Non
     stopped.set()
     for watcher in watchers:
         watcher.join()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be held here")
+def test_an_engine_that_hangs_can_be_stopped_while_somebody_plays(instrument: Path) -> None:
+    engine = EngineClient()
+    engine.start(instrument, AudioChoice())
+    os.kill(engine._process.pid, signal.SIGSTOP)
+
+    def play() -> None:
+        for _ in range(2000):  # more than the pipe holds
+            engine.note_on(60, 0.5)
+
+    player = threading.Thread(target=play, daemon=True)
+    player.start()
+    time.sleep(0.2)
+    stopper = threading.Thread(target=engine.stop, daemon=True)
+    stopper.start()
+    stopper.join(20.0)
+    player.join(20.0)
+    assert not stopper.is_alive()
+    assert not player.is_alive()
 
 
 def test_a_bad_instrument_at_start_is_one_line(tmp_path: Path) -> None:

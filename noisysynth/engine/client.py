@@ -81,7 +81,7 @@ class EngineClient:
 
     def stop(self) -> None:
         """Fade out, end the process, free the shared memory. Safe to call twice."""
-        with self._request_lock, self._event_lock:
+        with self._request_lock:
             if self._process is not None:
                 with contextlib.suppress(OSError, ValueError):
                     self._requests.send((-1, "stop", ()))
@@ -89,9 +89,11 @@ class EngineClient:
                 if self._process.is_alive():
                     self._process.kill()
                     self._process.join()
-                self._events.close()
-                self._requests.close()
-                self._process = None
+                # Not before: who sends to an engine that hangs holds this lock until the engine's end.
+                with self._event_lock:
+                    self._events.close()
+                    self._requests.close()
+                    self._process = None
             with self._memory_lock:
                 if self._memory is not None:
                     self._state = None
