@@ -14,6 +14,9 @@ _HOME = tempfile.TemporaryDirectory(prefix="noisysynth-test-home-")
 for _variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
     os.environ[_variable] = os.path.join(_HOME.name, _variable)
 
+# Compiled kernels outlive a test run: their folder is named after their sources.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".numba_cache"))
+
 import pytest  # noqa: E402
 import servers  # noqa: E402
 

@@ -11,9 +11,10 @@ import numba
 import numpy as np
 from make_instrument import SPEC
 
+from noisysynth.dsp.compiling import digest, kernel_sources
 from noisysynth.dsp.noise import band_noise_loops
 from noisysynth.engine import render
-from noisysynth.engine.audio import checksum, compiled_callback, kernel_files
+from noisysynth.engine.audio import compiled_callback
 from noisysynth.engine.render import render_block
 from noisysynth.engine.state import STATE_DTYPE, prepare
 
@@ -62,15 +63,16 @@ def test_the_callback_has_a_c_address() -> None:
     assert compiled_callback().address > 0
 
 
-def test_the_compiled_callback_is_cached_for_the_kernels_it_has(tmp_path: Path) -> None:
-    """numba keys its cache by what a function closes over; a kernel of another version must not be found there."""
-    closure = inspect.getclosurevars(compiled_callback()._pyfunc)
-    assert closure.nonlocals == {"kernels": checksum(kernel_files())}
+def test_the_cache_is_named_after_all_that_kernels_are_made_from(tmp_path: Path) -> None:
+    """numba would take a kernel of another version from its cache when only what it calls has changed."""
+    assert Path(numba.config.CACHE_DIR).name == digest(kernel_sources())
     called = {value for value in vars(render).values() if isinstance(value, numba.core.dispatcher.Dispatcher)}
-    assert {Path(inspect.getfile(function.py_func)) for function in called} <= set(kernel_files())
-    copies = [Path(shutil.copy(file, tmp_path)) for file in kernel_files()]
-    assert checksum(copies) == checksum(kernel_files())
+    assert {Path(inspect.getfile(function.py_func)) for function in called} <= set(kernel_sources())
+    for function in called:
+        assert numba.config.CACHE_DIR in function._cache.cache_path
+    copies = [Path(shutil.copy(file, tmp_path / f"{i}.py")) for i, file in enumerate(kernel_sources())]
+    assert digest(copies) == digest(kernel_sources())
     for copy in copies:
-        before = checksum(copies)
+        before = digest(copies)
         copy.write_bytes(copy.read_bytes() + b"#")
-        assert checksum(copies) != before
+        assert digest(copies) != before

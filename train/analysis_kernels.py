@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from noisysynth.dsp.compiling import jit
 
 SINC_HALF_TAPS = 16
 SINC_PHASES = 512
@@ -23,7 +24,7 @@ def sinc_table() -> npt.NDArray[np.float32]:
     return (np.sinc(distance) * window).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@jit
 def interpolate(signal: Any, positions: Any, table: Any, out: Any) -> None:
     """out[i] = band-limited signal at fractional sample positions[i]; silence outside the signal."""
     n_phases = table.shape[0] - 1
@@ -44,7 +45,7 @@ def interpolate(signal: Any, positions: Any, table: Any, out: Any) -> None:
         out[i] = total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@jit
 def add_partials(real: Any, imag: Any, cycles: Any, ratios: Any, hop: float, out: Any) -> None:
     """Add sum_k Re(C_k(t) exp(2 pi i ratios[k] cycles(t))) to out [samples].
 

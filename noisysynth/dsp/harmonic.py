@@ -13,7 +13,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.dsp.oscillator import fill_rotation, jit
+from noisysynth.dsp.compiling import jit
+from noisysynth.dsp.oscillator import fill_rotation
 
 
 @jit

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from noisysynth.dsp.oscillator import jit
+from noisysynth.dsp.compiling import jit
 
 THRESHOLD = 0.89  # -1 dB
 CEILING = 0.999

@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.dsp.oscillator import jit
+from noisysynth.dsp.compiling import jit
 from noisysynth.spec import noise_band_edges_hz
 
 # Every loop is followed by its own beginning for this many samples, so no segment up to this length has to wrap.

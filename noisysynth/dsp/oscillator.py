@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
-# NaN and infinity keep their meaning, as the guards at the end of the path rely on them; sums may be reordered.
-FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
-
-
-def jit(function, **options):  # type: ignore[no-untyped-def]
-    """numba.njit as every kernel here wants it: cached, no bounds checks, division by zero gives inf."""
-    options = {
-        "fastmath": FASTMATH,
-        "boundscheck": False,
-        "error_model": "numpy",
-        "nogil": True,
-        "cache": True,
-    } | options
-    return nb.njit(**options)(function)
+from noisysynth.dsp.compiling import jit
 
 
 @jit

@@ -10,8 +10,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-import zlib
-from pathlib import Path
 from typing import Any
 
 import numba as nb
@@ -20,7 +18,6 @@ from numba import carray, cfunc, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-import noisysynth
 from noisysynth.dsp.noise import band_noise_loops
 from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.engine.render import render_block
@@ -51,24 +48,20 @@ _floats_at = _pointer_to(types.float32)
 _ints_at = _pointer_to(types.int64)
 
 
-def _make_callback(kernels: int):  # type: ignore[no-untyped-def]
-    def callback(inputs, outputs, frames, time_info, flags, user):  # type: ignore[no-untyped-def]
-        _ = kernels
-        # user: addresses and sizes, see OutputStream.
-        table = carray(user, 6)
-        state = carray(_state_at(table[0]), 1)[0]
-        loops = carray(_floats_at(table[1]), (table[3], table[4]))
-        lengths = carray(_ints_at(table[2]), (table[3],))
-        out = carray(outputs, (frames, table[5]))
-        state.callbacks += 1
-        if flags & _OUTPUT_UNDERFLOW:
-            state.underruns += 1
-        times = carray(time_info, 3)  # inputBufferAdcTime, currentTime, outputBufferDacTime
-        state.stream_time_zero = times[1] - state.position[0] / state.sample_rate
-        render_block(state, loops, lengths, out)
-        return 0
-
-    return callback
+def _callback(inputs, outputs, frames, time_info, flags, user):  # type: ignore[no-untyped-def]
+    # user: addresses and sizes, see OutputStream.
+    table = carray(user, 6)
+    state = carray(_state_at(table[0]), 1)[0]
+    loops = carray(_floats_at(table[1]), (table[3], table[4]))
+    lengths = carray(_ints_at(table[2]), (table[3],))
+    out = carray(outputs, (frames, table[5]))
+    state.callbacks += 1
+    if flags & _OUTPUT_UNDERFLOW:
+        state.underruns += 1
+    times = carray(time_info, 3)  # inputBufferAdcTime, currentTime, outputBufferDacTime
+    state.stream_time_zero = times[1] - state.position[0] / state.sample_rate
+    render_block(state, loops, lengths, out)
+    return 0
 
 
 _SIGNATURE = types.int32(
@@ -84,22 +77,7 @@ _SIGNATURE = types.int32(
 @functools.cache
 def compiled_callback() -> Any:
     """The callback as a numba CFunc; compiled at the first call."""
-    # numba's cache looks at this file and at what the function closes over, but not at what it calls: the kernels of
-    # an older version, on a record laid out otherwise, would write anywhere.
-    callback = _make_callback(checksum(kernel_files()))
-    return cfunc(_SIGNATURE, nopython=True, cache=True, error_model="numpy")(callback)
-
-
-def kernel_files() -> list[Path]:
-    """Every source that the callback is compiled from, but this one."""
-    package = Path(noisysynth.__file__).parent
-    engine = [package / "engine" / name for name in ("atomics.py", "render.py", "state.py")]
-    return [package / "spec.py", *engine, *sorted((package / "dsp").glob("*.py"))]
-
-
-def checksum(files: list[Path]) -> int:
-    """A number that changes with any of these files."""
-    return zlib.crc32(b"".join(file.read_bytes() for file in files))
+    return cfunc(_SIGNATURE, nopython=True, cache=True, error_model="numpy")(_callback)
 
 
 def _sounddevice() -> Any:

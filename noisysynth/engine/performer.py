@@ -291,7 +291,8 @@ class Performer:
         )  # fmt: skip
         pool.next_frame[voices] += count
         pool.level[voices] = amplitude[:, -1] + noise[:, -1].sum(-1)
-        over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & (pool.level[voices] < _SILENT)
+        # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.
+        over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & ~(pool.level[voices] >= _SILENT)
         pool.silent_from[voices] = np.where(over, np.minimum(pool.silent_from[voices], times[:, -1]), NEVER)
         for voice in voices[~pool.started[voices]]:
             note_id, onset = int(pool.note_id[voice]), int(pool.onset[voice])

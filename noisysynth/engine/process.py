@@ -31,6 +31,7 @@ from noisysynth.midi.ports import MidiInputs
 
 _SILENT_SAMPLE_RATE = 48_000
 _WATCH_S = 0.25
+_SERVER_ENDED = "the JACK server has ended; start it and then noisysynth again"
 
 
 class EngineProcess:
@@ -164,7 +165,7 @@ class EngineProcess:
 
     def _need_portaudio(self) -> None:
         if self._abandoned is not None:
-            raise UserError("the JACK server has ended; start it and then noisysynth again")
+            raise UserError(_SERVER_ENDED)
 
     def _load(self, path: Path) -> None:
         self._instrument, self._net = _read(path)
@@ -189,6 +190,8 @@ class EngineProcess:
 
     def _try_to_open(self, choice: AudioChoice) -> str:
         """Open the device; return why not, or ''. No stream may be open."""
+        if self._abandoned is not None:
+            return _SERVER_ENDED
         try:
             # PortAudio's list of devices dates from when it started.
             audio.rescan()
@@ -259,7 +262,7 @@ class EngineProcess:
         if stream.active:
             return
         if stream.dies_with_server:
-            self.tell("the JACK server has ended; start it and then noisysynth again")
+            self.tell(_SERVER_ENDED)
             self._abandon(stream)
         else:
             self.tell(f"sound device {stream.name!r} is gone; choose another in Audio & MIDI")

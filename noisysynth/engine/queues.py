@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noisysynth.dsp.oscillator import jit
+from noisysynth.dsp.compiling import jit
 from noisysynth.engine.atomics import load_acquire, store_release
 from noisysynth.engine.state import FRAME_QUEUE, SETTING_QUEUE, Command
 

@@ -11,10 +11,11 @@ import math
 
 import numpy as np
 
+from noisysynth.dsp.compiling import jit
 from noisysynth.dsp.harmonic import add_partials, partials_below_nyquist
 from noisysynth.dsp.limiter import guard_and_limit
 from noisysynth.dsp.noise import add_noise_bands
-from noisysynth.dsp.oscillator import fill_rotation, jit
+from noisysynth.dsp.oscillator import fill_rotation
 from noisysynth.engine.atomics import load_acquire, store_release
 from noisysynth.engine.state import (
     FRAME_QUEUE,

@@ -8,8 +8,9 @@ import math
 import numba as nb
 import numpy as np
 
+from noisysynth.dsp.compiling import jit
 from noisysynth.dsp.harmonic import partials_below_nyquist
-from noisysynth.dsp.oscillator import fill_rotation, jit
+from noisysynth.dsp.oscillator import fill_rotation
 
 
 @jit
