@@ -199,6 +199,27 @@ class TestPad:
             release(pad, point.x() + 3, point.y() - 2)
         assert chosen.args == [1]
 
+    def test_the_written_name_can_be_clicked_too(self, pad: Pad, qtbot: QtBot) -> None:
+        pad.grab()
+        name = pad._labels[1].center()
+        assert pad.to_pixel(0.0, 0.8) != name
+        with qtbot.waitSignal(pad.point_chosen) as chosen, qtbot.assertNotEmitted(pad.moved):
+            press(pad, name.x(), name.y())
+            release(pad, name.x(), name.y())
+        assert chosen.args == [1]
+
+    def test_the_mix_in_the_hint_is_that_of_the_place(self, pad: Pad) -> None:
+        hints: list[str] = []
+        pad.hinted.connect(hints.append)
+        place = pad.to_pixel(0.4, 0.4)
+        press(pad, place.x(), place.y())
+        pad.set_weights([0.25, 0.75])
+        assert "Top 75 %, Left 25 %" in hints[-1]
+        release(pad, place.x(), place.y())
+        pad.hovered = False
+        pad.set_weights([1.0, 0.0])
+        assert "Top 75 %" in hints[-1], "the status line belongs to what is under the pointer"
+
     def test_double_click_goes_back_to_the_preset(self, pad: Pad) -> None:
         pad.set_chosen(0)
         pad.set_position(0.9, 0.9)

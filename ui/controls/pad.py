@@ -66,6 +66,7 @@ class Pad(Control):
         self.y_value = 0.0
         self._home = (0.0, 0.0)
         self._points: tuple[NamedPoint, ...] = ()
+        self._labels: dict[int, QRectF] = {}  # where names are painted, by index
         self._weights: Sequence[float] = ()
         self._chosen = -1
         self._under_pointer = -1
@@ -97,6 +98,7 @@ class Pad(Control):
         self._points = tuple(points)
         self._chosen = self._under_pointer = -1
         self._weights = ()
+        self._labels = {}
         self._map = None
         self._trail.clear()
         self.update()
@@ -110,8 +112,10 @@ class Pad(Control):
         self._home = (self._points[index].x, self._points[index].y) if 0 <= index < len(self._points) else (0, 0)
 
     def set_weights(self, weights: Sequence[float]) -> None:
-        """Share of each point in what sounds; drawn as spokes."""
+        """Share of each point in what sounds; drawn as spokes, and told while the pointer is here."""
         self._weights = weights
+        if self.held or (self.hovered and self._under_pointer < 0):
+            self.hinted.emit(self.hint())
         self._update_soon()
 
     def set_position(self, x: float, y: float) -> None:
@@ -176,13 +180,15 @@ class Pad(Control):
         return x, y
 
     def point_at(self, position: QPointF) -> int:
-        """Index of the named point within reach of the pointer, or -1."""
+        """Index of the named point within reach of the pointer, or whose name is under it, or -1."""
         best, nearest = -1, SNAP_PX
         for index, point in enumerate(self._points):
             distance = _length(self.to_pixel(point.x, point.y) - position)
             if distance <= nearest:
                 best, nearest = index, distance
-        return best
+        if best >= 0:
+            return best
+        return next((index for index, label in self._labels.items() if label.contains(position)), -1)
 
     # gestures
 
@@ -351,6 +357,7 @@ class Pad(Control):
         """Points and their names. A name that would cover another is left out; hovering tells it."""
         metrics = QFontMetricsF(theme.font(theme.SMALL + 1))
         taken = [self._point_rect(point) for point in self._points]
+        self._labels = {}
         order = sorted(range(len(self._points)), key=lambda i: i != self._chosen)
         for index in order:
             point = self._points[index]
@@ -365,6 +372,7 @@ class Pad(Control):
             if label is None:
                 continue
             taken.append(label)
+            self._labels[index] = label
             painter.setFont(theme.font(theme.SMALL + 1, QFont.Weight.DemiBold if chosen else QFont.Weight.Normal))
             painter.setPen(theme.qcolor(theme.TEXT if chosen else theme.TEXT_QUIET))
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, point.name)
