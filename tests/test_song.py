@@ -129,3 +129,27 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.startswith("noisysynth-render: error: ")
     assert says in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("files", [(), ("song.mid", "out.wav")])
+@pytest.mark.parametrize("wish", [["--preset", "list"], ["--preset=list"]])
+def test_presets_are_listed_with_and_without_a_song(
+    files: tuple[str, ...], wish: list[str], instrument: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*files, *wish, "--instrument", str(instrument)]) == 0
+    names = capsys.readouterr().out.splitlines()
+    assert "bright" in [name.lower() for name in names]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--preset"], ["--preset", "bright"]])
+def test_all_else_needs_a_song(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "noisysynth-render: error: " in capsys.readouterr().err
+
+
+def test_a_missing_folder_is_noticed_before_anything_is_shown(
+    tune: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tune), str(tmp_path / "no" / "out.wav")]) == 2
+    assert capsys.readouterr().err.startswith("noisysynth-render: error: ")

@@ -17,15 +17,25 @@ _QUIET = 1e-4  # -80 dB: where a tail may be cut
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("noisysynth-render", description=__doc__.split(": ", 1)[1])
-    parser.add_argument("song", type=Path, metavar="SONG.mid")
-    parser.add_argument("out", type=Path, metavar="OUT.wav", help="24-bit WAV, or FLAC by its ending")
+    song = parser.add_argument("song", type=Path, metavar="SONG.mid")
+    out = parser.add_argument("out", type=Path, metavar="OUT.wav", help="24-bit WAV, or FLAC by its ending")
     parser.add_argument("--instrument", type=Path, metavar="FILE.noisy", help="default: the factory instrument")
     parser.add_argument("--preset", metavar="NAME", help="default: the instrument's first; '--preset list' lists them")
     parser.add_argument("--sample-rate", type=int, default=48_000, metavar="HZ", help="default: 48000")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    listing = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    listing.add_argument("--preset")
+    try:
+        if listing.parse_known_args(arguments)[0].preset == "list":
+            song.nargs = out.nargs = "?"  # nothing will be rendered
+    except argparse.ArgumentError:
+        pass  # the real parser says what is wrong
     options = parser.parse_args(arguments)
 
     def run() -> None:
+        if options.preset == "list":
+            list_presets(options.instrument)
+            return
         render_song(
             options.song,
             options.out,
@@ -36,6 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
         )
 
     return run_command(parser.prog, run)
+
+
+def list_presets(instrument: Path | None = None) -> None:
+    """Print the names that `preset` may be. UserError on bad input."""
+    from noisysynth.factory import default_instrument
+    from noisysynth.instrument import read_instrument
+
+    print("\n".join(each.name for each in read_instrument(instrument or default_instrument()).presets))
 
 
 def render_song(
@@ -49,6 +67,8 @@ def render_song(
     """Write `out` with the song and its ring-out. The file appears whole or not at all. UserError on bad input."""
     if out.suffix.lower() not in _FORMATS:
         raise UserError(f"{out}: must end in {' or '.join(_FORMATS)}")
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: cannot be written: there is no folder {out.parent}")
     if not 8_000 <= sample_rate <= 192_000:
         raise UserError(f"sample rate {sample_rate} is not between 8000 and 192000 Hz")
 
@@ -64,9 +84,6 @@ def render_song(
     from noisysynth.parameters import PARAMETER_INDEX
 
     chosen = read_instrument(instrument or default_instrument())
-    if preset == "list":
-        print("\n".join(each.name for each in chosen.presets))
-        return
     events, length_s = read_song(song, sample_rate)
     if preset is not None:
         found = next((each for each in chosen.presets if each.name.lower() == preset.lower()), None)
