@@ -208,6 +208,9 @@ class TestEngineState:
         assert window.top.latency.text == "12.3 ms"
         assert window.top.dropouts.text == "3"
         assert window.top.dropouts._alarm
+        engine.meters["underruns"] = 0  # another stream was opened
+        qtbot.waitUntil(lambda: window.top.dropouts.text == "0")
+        assert not window.top.dropouts._alarm
 
     def test_without_a_sound_device_the_window_opens_and_says_so(
         self, engine: FakeEngine, open_window: OpenWindow, qtbot: QtBot

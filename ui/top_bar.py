@@ -233,6 +233,8 @@ class TopBar(QWidget):
     def _show_dropouts(self, status: EngineStatus) -> None:
         if status.underruns > self._dropouts_seen:
             self._alarm_left = ALARM_UPDATES
+        elif status.underruns < self._dropouts_seen:  # another stream counts from nothing
+            self._alarm_left = 0
         self._dropouts_seen = status.underruns
         self._alarm_left = max(self._alarm_left - 1, 0)
         self.dropouts.set_text(str(status.underruns), alarm=self._alarm_left > 0)
