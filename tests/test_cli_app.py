@@ -146,18 +146,21 @@ class TestWithoutWindow:
         assert engine.stopped == 1
         assert "noisysynth: no sound device found; connect one" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("another_plays", [False, True])
     def test_a_device_asked_for_by_name_must_be_there(
         self,
+        another_plays: bool,
         engine: FakeEngine,
         instrument: Path,
         rendered: list[tuple[object, ...]],
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        engine.sound = False
-        engine.pending_notices = ["no sound device called 'Ghost'"]
+        engine.sound = another_plays
+        engine.pending_notices = ["MIDI input found", "sound device 'Ghost' is not there; known: none"]
         assert app.main([str(instrument), "--headless", "--audio-device", "Ghost"]) == 2
-        assert "error: no sound device called 'Ghost'" in capsys.readouterr().err
+        assert "error: sound device 'Ghost' is not there" in capsys.readouterr().err
         assert not rendered
+        assert engine.stopped == 1
 
     def test_an_engine_that_does_not_start(
         self, engine: FakeEngine, instrument: Path, capsys: pytest.CaptureFixture[str]

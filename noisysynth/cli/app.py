@@ -84,16 +84,21 @@ def _without_window(options: argparse.Namespace, audio: dict[str, Any]) -> int:
     client = EngineClient()
     try:
         client.start(instrument, AudioChoice(**audio), timeout_s=START_TIMEOUT_S)
-        status = client.status()
-        if status.audio_running:
+        running = client.status().audio_running
+        notices = client.notices()
+        unheard = ("sound device", "the sound device", "no sound")
+        reason = next((line for line in notices if line.startswith(unheard)), None)
+        if ("device" in audio or "host_api" in audio) and (reason is not None or not running):
+            # It was asked for by name: playing something else would hide the mistake.
+            raise UserError(reason or "no sound device")
+        if running:
+            for line in notices:
+                _say(line)
             _play(client, instrument)
             return 0
-        notices = client.notices()
     finally:
         client.stop()
-    reason = next((line for line in notices if "sound" in line), "no sound device")
-    if "device" in audio or "host_api" in audio:
-        raise UserError(reason)  # it was asked for by name: playing something else would hide the mistake
+    reason = reason or "no sound device"
     _say(reason)
     _render_demo(instrument, options.demo_out)
     return 0
