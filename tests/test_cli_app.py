@@ -18,6 +18,7 @@ from make_instrument import write_test_instrument
 from servers import JackServer
 
 from noisysynth.cli import app
+from noisysynth.cli.command import run_command
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import DEMO_SONG
 from noisysynth.ui.display import display_problem, loses_references
@@ -215,3 +216,18 @@ def test_the_real_window_plays_and_ends_cleanly_on_interrupt(
     assert running.returncode == 0, errors
     assert "Traceback" not in errors + output
     assert (running.config_home / "noisysynth" / "session.json").is_file()  # type: ignore[attr-defined]
+
+
+def test_a_package_that_only_training_needs_is_asked_for_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def run() -> None:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    assert run_command("noisysynth-train", run) == 2
+    line = "noisysynth-train: error: the Python package 'torch' is missing; 'make setup' installs it\n"
+    assert capsys.readouterr().err == line
+
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'noisysynth.gone'", name="noisysynth.gone")
+
+    with pytest.raises(ModuleNotFoundError):
+        run_command("noisysynth", broken)

@@ -19,6 +19,13 @@ def run_command(name: str, run: Callable[[], int | None], stopped: str = "stoppe
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "noisysynth").partition(".")[0]
+        if package == "noisysynth":
+            raise
+        # `make play` leaves out what only training and exporting need.
+        print(f"{name}: error: the Python package {package!r} is missing; 'make setup' installs it", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\n{name}: {stopped}", file=sys.stderr)
         return 130
