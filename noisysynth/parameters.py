@@ -70,7 +70,7 @@ PARAMETERS: tuple[Parameter, ...] = (
               help="Stretches how notes begin and evolve: above 1 is slower."),
     Parameter("release", "Release", "x", 0.25, 4.0, 1.0, curve="log", midi_cc=72,
               help="Stretches how notes end: above 1 is longer."),
-    Parameter("brightness", "Brightness", "dB/oct", -9.0, 9.0, 0.0, smoothing_s=0.02, midi_cc=74,
+    Parameter("brightness", "Tilt", "dB/oct", -9.0, 9.0, 0.0, smoothing_s=0.02, midi_cc=74,
               help="Tilts the partials above the fundamental."),
     Parameter("tone_level", "Tone", "dB", -60.0, 12.0, 0.0, smoothing_s=0.02,
               help="Level of the harmonic part; the lowest setting is silence."),

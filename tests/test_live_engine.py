@@ -289,6 +289,14 @@ def test_parameters_outlive_a_device(client: EngineClient) -> None:
     assert client.parameter_values()["brightness"] == 5.0
 
 
+def test_latency_is_at_least_a_block(client: EngineClient) -> None:
+    """The server's period is 64 frames; a block of 512 takes as long as it is."""
+    client.open_audio(AudioChoice(host_api="JACK", block_size=512))
+    assert client.status().output_latency_s >= 512 / RATE
+    client.open_audio(JACK)
+    assert client.status().output_latency_s < 512 / RATE
+
+
 def test_devices_and_ports_are_listed(client: EngineClient) -> None:
     assert any("JACK" in device.host_api for device in client.audio_devices())
     assert isinstance(client.midi_inputs(), list)

@@ -192,7 +192,8 @@ class OutputStream:
         except (sounddevice.PortAudioError, ValueError) as error:
             raise UserError(f"sound device {self.name!r} cannot be opened: {_reason(error)}") from None
         self.sample_rate = float(self._stream.samplerate)
-        self.latency_s = float(self._stream.latency)
+        # PortAudio tells JACK's period only; a longer block of ours takes as long as it is.
+        self.latency_s = max(float(self._stream.latency), choice.block_size / self.sample_rate)
 
     @property
     def time(self) -> float:
