@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -69,7 +70,8 @@ def with_window(client: EngineClient, instrument: Path, seconds: float, voices: 
         from noisysynth.ui.window import Window
 
         application = make_application()
-        window = Window(Player(lambda: _Shared(client)), Path(os.devnull))
+        # The window saves its session by replacing the file: never name a device here.
+        window = Window(Player(lambda: _Shared(client)), Path(tempfile.mkdtemp()) / "session.json")
         window.restore(instrument, {})
         window.show()
         process = application.processEvents

@@ -11,7 +11,10 @@ N_KNOBS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """One row. `smoothing_s`: time constant with which the engine follows a jump; 0: at once."""
+    """One row. `smoothing_s`: time constant with which the callback follows a jump; 0: it never sees the value itself.
+
+    The latent parameters glide by `morph_time` instead.
+    """
 
     id: str
     label: str
@@ -47,21 +50,21 @@ class Parameter:
 
 def _knob(number: int) -> Parameter:
     return Parameter(
-        f"knob_{number}", f"Knob {number}", "", -1.0, 1.0, 0.0, smoothing_s=0.05,
+        f"knob_{number}", f"Knob {number}", "", -1.0, 1.0, 0.0,
         midi_cc=20 + number, help="Moves the sound along the instrument's named direction.",
     )  # fmt: skip
 
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("volume", "Volume", "dB", -60.0, 6.0, -6.0, smoothing_s=0.02, midi_cc=7,
+    Parameter("volume", "Volume", "dB", -60.0, 6.0, -6.0, smoothing_s=0.01, midi_cc=7,
               help="Loudness of everything; the lowest setting is silence."),
-    Parameter("tune", "Tune", "cents", -100.0, 100.0, 0.0, smoothing_s=0.01,
+    Parameter("tune", "Tune", "cents", -100.0, 100.0, 0.0, smoothing_s=0.003,
               help="Tuning of the whole instrument."),
     Parameter("bend_range", "Bend range", "semitones", 0.0, 24.0, 2.0,
               help="How far the pitch wheel bends."),
-    Parameter("pad_x", "Pad X", "", -1.0, 1.0, 0.0, smoothing_s=0.05, midi_cc=16,
+    Parameter("pad_x", "Pad X", "", -1.0, 1.0, 0.0, midi_cc=16,
               help="The latent pad, left to right."),
-    Parameter("pad_y", "Pad Y", "", -1.0, 1.0, 0.0, smoothing_s=0.05, midi_cc=17,
+    Parameter("pad_y", "Pad Y", "", -1.0, 1.0, 0.0, midi_cc=17,
               help="The latent pad, bottom to top."),
     *(_knob(number) for number in range(1, N_KNOBS + 1)),
     Parameter("morph_time", "Morph time", "s", 0.01, 10.0, 0.05, curve="log",
@@ -70,15 +73,15 @@ PARAMETERS: tuple[Parameter, ...] = (
               help="Stretches how notes begin and evolve: above 1 is slower."),
     Parameter("release", "Release", "x", 0.25, 4.0, 1.0, curve="log", midi_cc=72,
               help="Stretches how notes end: above 1 is longer."),
-    Parameter("brightness", "Tilt", "dB/oct", -9.0, 9.0, 0.0, smoothing_s=0.02, midi_cc=74,
+    Parameter("brightness", "Tilt", "dB/oct", -9.0, 9.0, 0.0, smoothing_s=0.01, midi_cc=74,
               help="Tilts the partials above the fundamental."),
-    Parameter("tone_level", "Tone", "dB", -60.0, 12.0, 0.0, smoothing_s=0.02,
+    Parameter("tone_level", "Tone", "dB", -60.0, 12.0, 0.0, smoothing_s=0.01,
               help="Level of the harmonic part; the lowest setting is silence."),
-    Parameter("noise_level", "Noise", "dB", -60.0, 12.0, 0.0, smoothing_s=0.02,
+    Parameter("noise_level", "Noise", "dB", -60.0, 12.0, 0.0, smoothing_s=0.01,
               help="Level of the noise part; the lowest setting is silence."),
-    Parameter("vibrato_rate", "Vibrato rate", "Hz", 0.5, 12.0, 5.5, curve="log",
+    Parameter("vibrato_rate", "Vibrato rate", "Hz", 0.5, 12.0, 5.5, curve="log", smoothing_s=0.01,
               help="Speed of the vibrato that the mod wheel brings in."),
-    Parameter("vibrato_depth", "Vibrato depth", "cents", 0.0, 100.0, 35.0,
+    Parameter("vibrato_depth", "Vibrato depth", "cents", 0.0, 100.0, 35.0, smoothing_s=0.01,
               help="Depth of the vibrato with the mod wheel all the way up."),
 )  # fmt: skip
 

@@ -55,7 +55,6 @@ def _callback(inputs, outputs, frames, time_info, flags, user):  # type: ignore[
     loops = carray(_floats_at(table[1]), (table[3], table[4]))
     lengths = carray(_ints_at(table[2]), (table[3],))
     out = carray(outputs, (frames, table[5]))
-    state.callbacks += 1
     if flags & _OUTPUT_UNDERFLOW:
         state.underruns += 1
     times = carray(time_info, 3)  # inputBufferAdcTime, currentTime, outputBufferDacTime

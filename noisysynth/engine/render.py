@@ -73,7 +73,6 @@ def _start_voice(state, voice, note_id, onset):  # type: ignore[no-untyped-def]
     state.voice_onset[voice] = max(onset, state.rendered[0])
     state.voice_age[voice] = -1
     state.voice_slot[voice] = 0
-    state.voice_frame[voice] = 0
     state.voice_phase[voice] = 0.0
     state.voice_gain[voice] = np.float32(0)
     state.voice_gain_step[voice] = np.float32(1.0 / (ATTACK_FADE_S * state.sample_rate))
@@ -140,7 +139,6 @@ def _head_for_frame(state, voice):  # type: ignore[no-untyped-def]
     slot = wanted % RING
     if state.ring_id[voice, slot] == (state.voice_note_id[voice] << 32) + wanted:
         state.voice_slot[voice] = slot
-        state.voice_frame[voice] = wanted
     elif age % state.frame_quanta == 0:
         state.late_frames += 1
     return state.frame_quanta - age % state.frame_quanta

@@ -11,6 +11,7 @@ import enum
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 from noisysynth.spec import MAX_HARMONICS, MAX_NOISE_BANDS, SynthSpec
 
 QUANTUM = 64  # samples that are always rendered together
@@ -79,7 +80,6 @@ STATE_DTYPE = np.dtype(
         ("voice_onset", "i8", (VOICES,)),
         ("voice_age", "i8", (VOICES,)),  # quanta since the voice's first
         ("voice_slot", "i4", (VOICES,)),  # ring slot of the frame it is heading for
-        ("voice_frame", "i8", (VOICES,)),  # number of that frame
         ("voice_phase", "f8", (VOICES,)),
         ("voice_gain", "f4", (VOICES,)),
         ("voice_gain_step", "f4", (VOICES,)),  # per sample; 0 while steady
@@ -118,7 +118,6 @@ STATE_DTYPE = np.dtype(
         ("rendered", "i8", (1,)),  # samples of whole quanta so far
         ("position", "i8", (1,)),  # samples given to the device so far
         ("stream_time_zero", "f8"),  # device clock at which sample 0 would have been handed over
-        ("callbacks", "i8"),
         ("underruns", "i8"),
         ("late_frames", "i8"),
         ("non_finite", "i8"),
@@ -134,15 +133,15 @@ STATE_DTYPE = np.dtype(
     align=True,
 )
 
-# Time constants with which settings are followed.
-_SMOOTHING_S = {
-    Setting.VOLUME: 0.010,
-    Setting.TONE: 0.010,
-    Setting.NOISE: 0.010,
-    Setting.BRIGHTNESS: 0.010,
-    Setting.BEND: 0.003,
-    Setting.VIBRATO_DEPTH: 0.010,
-    Setting.VIBRATO_RATE: 0.010,
+# The row of the table whose smoothing a setting has.
+_PARAMETER_OF_SETTING = {
+    Setting.VOLUME: "volume",
+    Setting.TONE: "tone_level",
+    Setting.NOISE: "noise_level",
+    Setting.BRIGHTNESS: "brightness",
+    Setting.BEND: "tune",
+    Setting.VIBRATO_DEPTH: "vibrato_depth",
+    Setting.VIBRATO_RATE: "vibrato_rate",
 }
 
 
@@ -159,7 +158,8 @@ def prepare(state: NDArray[np.void], spec: SynthSpec, sample_rate: float) -> Non
     row["n_harmonics"] = spec.n_harmonics
     row["n_noise_bands"] = spec.n_noise_bands
     row["frame_quanta"] = frame_samples(sample_rate) // QUANTUM
-    for setting, time_constant_s in _SMOOTHING_S.items():
+    for setting, parameter_id in _PARAMETER_OF_SETTING.items():
+        time_constant_s = PARAMETERS[PARAMETER_INDEX[parameter_id]].smoothing_s
         row["setting_smoothing"][setting] = 1.0 - np.exp(-QUANTUM / (sample_rate * time_constant_s))
     row["log2_partial"] = np.log2(np.arange(1, MAX_HARMONICS + 1))
     row["pitch_ratio"] = 1.0
