@@ -61,11 +61,11 @@ EFFECTS: tuple[Effect, ...] = (
                   help="Where the sweep lies."),
         Parameter("feedback", "Feedback", "", -0.9, 0.9, 0.3, smoothing_s=0.02, help="Sharpness of the notches."),
         _mix(),
-    ), help="Six notches that sweep."),
+    ), help="Three notches that sweep."),
     Effect("chorus", "Chorus", (
         Parameter("rate", "Rate", "Hz", 0.05, 8.0, 0.6, curve="log", smoothing_s=0.02, help="Speed of the voices."),
         Parameter("depth", "Depth", "ms", 0.0, 8.0, 2.5, smoothing_s=0.05, help="How far the voices stray."),
-        Parameter("delay", "Delay", "ms", 1.0, 30.0, 12.0, smoothing_s=0.05, help="How far behind the voices are."),
+        Parameter("delay", "Delay", "ms", 0.5, 30.0, 12.0, smoothing_s=0.05, help="How far behind the voices are."),
         Parameter("spread", "Spread", "", 0.0, 1.0, 0.8, smoothing_s=0.02, help="Stereo width."),
         Parameter("feedback", "Feedback", "", -0.9, 0.9, 0.0, smoothing_s=0.02, help="Towards a flanger."),
         _mix(),

@@ -40,7 +40,8 @@ def room_floats(sample_rate: float) -> tuple[int, int]:
 def prepare_response(response: NDArray[np.float32], sample_rate: float, target: NDArray[np.float32]) -> None:
     """Write response [L, 2] into target, float32 [room_floats()[0]].
 
-    What lies past LONGEST_S, and an end that nobody hears, is left out. Raise ValueError when the response is not [L, 2] or not finite.
+    What lies past LONGEST_S, and an end that nobody hears, is left out.
+    Raise ValueError when the response is not [L, 2] or not finite.
     """
     if response.ndim != 2 or response.shape[1] != 2 or not np.all(np.isfinite(response)):
         raise ValueError(f"a room response is [L, 2] and finite, not {response.shape}")

@@ -3,15 +3,13 @@
 What a file has:
 
 memory_floats(sample_rate) -> int
-    How many float32 it needs to remember.
-prepare(memory, sample_rate)
-    Fill fresh memory (zeros) with what does not change.
+    How many float32 it needs to remember; zeros at first.
 process(audio, n, memory, values, sample_rate)
     Compiled. audio: float32 [n, 2], in place, n <= 64. values: float32 [EFFECT_VALUES], this quantum's, in the table's
     units; the kernel ramps what would step from the last quantum's, which it remembers. Memory that is fresh or reset
     takes them up at once. The last value of its row is the mix.
 reset(memory, sample_rate)
-    Compiled, and cheap: forget all that rings.
+    Compiled, and cheap: make the memory as good as zeros, whatever is in it, also what another effect left there.
 """
 
 from __future__ import annotations
