@@ -21,8 +21,10 @@ FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 def kernel_sources() -> list[Path]:
     """Every file of the package that compiled code may depend on."""
     package = Path(__file__).parent.parent
-    engine = [package / "engine" / f"{name}.py" for name in ("atomics", "queues", "render", "state")]
-    return [package / "spec.py", *sorted((package / "dsp").glob("*.py")), *engine]
+    tables = [package / f"{name}.py" for name in ("effects", "parameters", "spec", "table")]
+    engine = [package / "engine" / f"{name}.py" for name in ("atomics", "queues", "state")]
+    render = sorted((package / "engine").glob("render*.py"))
+    return [*tables, *sorted((package / "dsp").rglob("*.py")), *engine, *render]
 
 
 def digest(files: list[Path]) -> str:

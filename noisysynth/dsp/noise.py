@@ -8,6 +8,7 @@ without a seam.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numba as nb
@@ -22,11 +23,16 @@ MAX_SEGMENT = 1024
 _SHORTEST_S = 1.2
 _LONGEST_S = 1.8
 _GOLDEN = 0.618033988749895
+# Stereo noise is half shared by both channels and half opposed: wide, but still one instrument.
+MID = np.float32(math.cos(math.pi / 6))
+SIDE = np.float32(math.sin(math.pi / 6))
+# The opposed half reads the same loops this much further on.
+SIDE_OFFSET = 31_337
 
 
 @functools.lru_cache(maxsize=4)
 def band_noise_loops(sample_rate: int, n_bands: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Loops [n_bands, longest + MAX_SEGMENT] and their lengths [n_bands], read-only.
+    """Loops [n_bands, longest + MAX_SEGMENT] and their lengths [n_bands], shared by all who ask: never write there.
 
     Band b has the power spectrum of `noise_band_responses` and unit RMS (0 when it lies wholly above Nyquist).
     """
@@ -46,8 +52,7 @@ def band_noise_loops(sample_rate: int, n_bands: int, seed: int = 1) -> tuple[NDA
             noise /= rms
         loops[band, :length] = noise
         loops[band, length : length + MAX_SEGMENT] = noise[:MAX_SEGMENT]
-    loops.setflags(write=False)
-    lengths.setflags(write=False)
+    # Not marked as read-only, for numba takes that as another type, and would compile the whole callback twice.
     return loops, lengths
 
 
@@ -68,6 +73,32 @@ def add_noise_bands(out, n, loops, lengths, position, gain_start, gain_end, n_ba
         loop = loops[b, at : at + n]
         for i in range(n):
             out[i] += loop[i] * (gain + slope * np.float32(i))
+
+
+@jit
+def add_stereo_noise(left, right, n, loops, lengths, position, gain_start, gain_end, n_bands):  # type: ignore[no-untyped-def]
+    """Add n <= MAX_SEGMENT samples of band noise to left and right [n], which share most of it.
+
+    gain_start, gain_end: [2, n_bands], of left and right; else as `add_noise_bands`. Each side has its gains' power.
+    """
+    per_sample = np.float32(1) / np.float32(n)
+    for b in range(n_bands):
+        left_gain = gain_start[0, b]
+        right_gain = gain_start[1, b]
+        left_slope = (gain_end[0, b] - left_gain) * per_sample
+        right_slope = (gain_end[1, b] - right_gain) * per_sample
+        if left_gain == 0.0 and right_gain == 0.0 and left_slope == 0.0 and right_slope == 0.0:
+            continue
+        at = position % lengths[b]
+        other_at = (position + SIDE_OFFSET) % lengths[b]
+        loop = loops[b, at : at + n]
+        other = loops[b, other_at : other_at + n]
+        for i in range(n):
+            t = np.float32(i)
+            mid = MID * loop[i]
+            side = SIDE * other[i]
+            left[i] += (mid + side) * (left_gain + left_slope * t)
+            right[i] += (mid - side) * (right_gain + right_slope * t)
 
 
 def _render_noise(gains, hop, position, loops, lengths, out):  # type: ignore[no-untyped-def]

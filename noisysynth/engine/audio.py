@@ -18,7 +18,7 @@ from numba import carray, cfunc, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from noisysynth.dsp.noise import band_noise_loops
+from noisysynth.engine.arena import ARRAYS, LENGTHS, Arena
 from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.engine.render import render_block
 from noisysynth.engine.state import STATE_DTYPE
@@ -48,18 +48,28 @@ _floats_at = _pointer_to(types.float32)
 _ints_at = _pointer_to(types.int64)
 
 
+# The callback's user data: channels, the state's address, then address, rows and columns of each of the arena's arrays.
+_TABLE = 2 + 3 * ARRAYS
+
+
+@nb.njit
+def _array_at(table, array):  # type: ignore[no-untyped-def]
+    return carray(_floats_at(table[2 + 3 * array]), (table[3 + 3 * array], table[4 + 3 * array]))
+
+
 def _callback(inputs, outputs, frames, time_info, flags, user):  # type: ignore[no-untyped-def]
-    # user: addresses and sizes, see OutputStream.
-    table = carray(user, 6)
-    state = carray(_state_at(table[0]), 1)[0]
-    loops = carray(_floats_at(table[1]), (table[3], table[4]))
-    lengths = carray(_ints_at(table[2]), (table[3],))
-    out = carray(outputs, (frames, table[5]))
+    table = carray(user, _TABLE)
+    out = carray(outputs, (frames, table[0]))
+    state = carray(_state_at(table[1]), 1)[0]
+    lengths = carray(_ints_at(table[2 + 3 * LENGTHS]), (table[3 + 3 * LENGTHS],))
     if flags & _OUTPUT_UNDERFLOW:
         state.underruns += 1
     times = carray(time_info, 3)  # inputBufferAdcTime, currentTime, outputBufferDacTime
     state.stream_time_zero = times[1] - state.position[0] / state.sample_rate
-    render_block(state, loops, lengths, out)
+    render_block(
+        state, _array_at(table, 0), lengths, _array_at(table, 2), _array_at(table, 3), _array_at(table, 4),
+        _array_at(table, 5), out,
+    )  # fmt: skip
     return 0
 
 
@@ -71,6 +81,14 @@ _SIGNATURE = types.int32(
     _ULONG,
     types.CPointer(types.int64),
 )
+
+
+def address_table(state: NDArray[np.void], arena: Arena, channels: int) -> NDArray[np.int64]:
+    """What the callback is given as its user data; all that it points at has to be kept as long as it runs."""
+    rows = [channels, state.ctypes.data]
+    for array in arena.arrays:
+        rows += [array.ctypes.data, array.shape[0], array.shape[-1]]
+    return np.array(rows, np.int64)
 
 
 @functools.cache
@@ -144,26 +162,19 @@ def _find_device(sounddevice: Any, choice: AudioChoice) -> tuple[int, Any]:
 class OutputStream:
     """An open device that runs the compiled callback on one engine state."""
 
-    def __init__(self, state: NDArray[np.void], choice: AudioChoice) -> None:
-        """state: shape [1], STATE_DTYPE, whose sample_rate is what `negotiate` gave. UserError when it can't open."""
+    def __init__(self, state: NDArray[np.void], arena: Arena, choice: AudioChoice) -> None:
+        """state: shape [1], STATE_DTYPE, whose sample_rate is what `negotiate` gave, as is the arena's.
+
+        UserError when the device can't be opened.
+        """
         sounddevice = _sounddevice()
         index, device = _find_device(sounddevice, choice)
         row = state[0]
         channels = min(2, int(device["max_output_channels"]))
         # Kept: the callback holds their addresses.
         self._state = state
-        self._loops, self._lengths = band_noise_loops(int(row["sample_rate"]), int(row["n_noise_bands"]))
-        self._table = np.array(
-            [
-                state.ctypes.data,
-                self._loops.ctypes.data,
-                self._lengths.ctypes.data,
-                self._loops.shape[0],
-                self._loops.shape[1],
-                channels,
-            ],
-            np.int64,
-        )
+        self._arena = arena
+        self._table = address_table(state, arena, channels)
         ffi = sounddevice._ffi
         self.name = str(device["name"])
         with quiet_stderr():

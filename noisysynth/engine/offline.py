@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.dsp.noise import band_noise_loops
+from noisysynth.engine.arena import Arena
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.engine.performer import Performer
 from noisysynth.engine.render import render_block
@@ -29,9 +29,10 @@ class OfflineEngine:
         self._step = frame_samples(sample_rate)
         self._block_size = block_size or self._step
         self._record = np.zeros(1, STATE_DTYPE)
-        prepare(self._record, instrument.spec, sample_rate)
+        prepare(self._record, sample_rate)
         self.state = self._record[0]
-        self._loops, self._lengths = band_noise_loops(sample_rate, instrument.spec.n_noise_bands)
+        self.state["start_gain"] = 1.0  # nobody hears it switched on
+        self.arena = Arena(sample_rate)
         self.performer = Performer(instrument, ControlNet(instrument), self.state, self._block_size)
 
     def blocks(self, events: NDArray[np.void], n_samples: int) -> Iterator[NDArray[np.float32]]:
@@ -49,7 +50,7 @@ class OfflineEngine:
                 waiting += 1
             self.performer.advance()
             out = np.empty((size, 2), np.float32)
-            render_block(self.state, self._loops, self._lengths, out)
+            render_block(self.state, *self.arena.arrays, out)
             yield out
             done += size
 
@@ -66,12 +67,12 @@ class SilentStream:
     load = 0.0
     active = True
 
-    def __init__(self, state: NDArray[np.void], block_size: int) -> None:
-        """state: shape [1], STATE_DTYPE, prepared."""
+    def __init__(self, state: NDArray[np.void], arena: Arena, block_size: int) -> None:
+        """state: shape [1], STATE_DTYPE, prepared for the arena's sample rate."""
         self._row = state[0]
+        self._arrays = arena.arrays
         self.sample_rate = float(self._row["sample_rate"])
         self._block_size = block_size
-        self._loops, self._lengths = band_noise_loops(int(self.sample_rate), int(self._row["n_noise_bands"]))
         self._running = threading.Event()
         self._running.set()
         self._thread = threading.Thread(target=self._run, name="silent stream", daemon=True)
@@ -91,7 +92,7 @@ class SilentStream:
         due = self.time
         while self._running.is_set():
             self._row["stream_time_zero"] = due - float(self._row["position"][0]) / self.sample_rate
-            render_block(self._row, self._loops, self._lengths, out)
+            render_block(self._row, *self._arrays, out)
             due += period_s
             wait_s = due - self.time
             if wait_s > 0:

@@ -115,6 +115,7 @@ STATE_DTYPE = np.dtype(
         ("setting_value", "f4", (SETTING_QUEUE,)),
         # voices: the callback's own
         ("voice_active", "i4", (VOICES,)),
+        ("voice_next", "i4", (VOICES,)),  # the next voice of the same part in this quantum; -1: the last
         ("voice_part", "i4", (VOICES,)),
         ("voice_n_partials", "i4", (VOICES,)),
         ("voice_note_id", "i8", (VOICES,)),
@@ -142,16 +143,24 @@ STATE_DTYPE = np.dtype(
         # the mix: the callback's own
         ("setting_now", "f4", (PARTS + 1, SETTINGS)),
         ("setting_target", "f4", (PARTS + 1, SETTINGS)),
+        ("setting_before", "f4", (PARTS + 1, SETTINGS)),  # setting_now at the end of the last quantum
         ("part_voices", "i4", (PARTS,)),  # sounding
         ("part_quiet", "i8", (PARTS,)),  # samples since anything was heard of it
+        ("part_first", "i4", (PARTS,)),  # its first voice in this quantum; -1: none
         ("part_noise_gain", "f4", (PARTS, 2, NOISE_BANDS)),  # left, right: end of the last quantum
+        ("part_noisy", "i4", (PARTS,)),  # whether any of them is not 0
         ("insert_kind", "i4", (PARTS, N_INSERTS)),  # what runs; differs from the setting while it fades
         ("insert_gain", "f4", (PARTS, N_INSERTS)),  # fades an insert in and out
+        ("insert_values", "f4", (PARTS, N_INSERTS, EFFECT_VALUES)),  # what runs is told
         ("room_half", "i4", (PARTS,)),  # which response runs
         ("room_wanted", "i4", (PARTS,)),
         ("room_gain", "f4", (PARTS,)),
+        ("room_runs", "i4", (PARTS,)),  # whether its memory holds what was played
         ("bus_quiet", "i8", (len(SENDS),)),
-        ("start_gain", "f4"),  # fades the engine in
+        ("bus_fed", "i4", (len(SENDS),)),  # whether any part sends to it in this quantum
+        ("start_gain", "f4"),  # fades the engine in and out
+        ("silence_gain", "f4"),  # hides that effects are emptied
+        ("silencing", "i4"),
         ("dc", "f8", (2, 2)),  # the DC blocker's memory: channel; input, output
         ("limiter_gain", "f4"),
         ("quantum_used", "i8"),  # samples of `quantum` already given to the device
@@ -162,14 +171,17 @@ STATE_DTYPE = np.dtype(
         ("ramp", "f4", (QUANTUM,)),
         ("voice_out", "f4", (QUANTUM,)),
         ("partials_heading", "f4", (MAX_HARMONICS,)),
+        ("part_left", "f4", (QUANTUM,)),
+        ("part_right", "f4", (QUANTUM,)),
         ("part_audio", "f4", (QUANTUM, 2)),
-        ("dry_audio", "f4", (QUANTUM, 2)),
-        ("noise_power", "f4", (NOISE_BANDS,)),
+        ("other_audio", "f4", (QUANTUM, 2)),
+        ("band_power", "f4", (NOISE_BANDS,)),
+        ("noise_power", "f4", (2, NOISE_BANDS)),
         ("noise_heading", "f4", (2, NOISE_BANDS)),
-        ("noise_mid", "f4", (QUANTUM,)),
-        ("noise_side", "f4", (QUANTUM,)),
         ("bus_audio", "f4", (len(SENDS), QUANTUM, 2)),
         ("mix", "f4", (QUANTUM, 2)),
+        # written by the control thread, read by the callback
+        ("stop_requested", "i8"),  # fade out and stay silent
         # what others may look at: written by the callback
         ("rendered", "i8", (1,)),  # samples of whole quanta so far
         ("position", "i8", (1,)),  # samples given to the device so far
@@ -262,7 +274,9 @@ def prepare(state: NDArray[np.void], sample_rate: float) -> None:
             row["insert_smoothing"][kind, i] = _setting_smoothing(sample_rate, parameter.smoothing_s)
     row["log2_partial"] = np.log2(np.arange(1, MAX_HARMONICS + 1))
     row["band_hz"] = noise_band_centers_hz(NOISE_BANDS)
+    row["ramp"] = np.arange(QUANTUM) / QUANTUM
     row["limiter_gain"] = 1.0
+    row["silence_gain"] = 1.0
     row["quantum_used"] = QUANTUM
     row["part_quiet"] = FOREVER
     row["bus_quiet"] = FOREVER
