@@ -54,12 +54,20 @@ def blend(audio, left, right, n, mix_start, mix_end):  # type: ignore[no-untyped
 
 
 @jit
+def _powers(mix):  # type: ignore[no-untyped-def]
+    """Gains of dry and wet. Not the roots of the shares: these start steeply, and a turned knob would be heard."""
+    wet = math.sin(0.5 * math.pi * mix)
+    return np.float32(math.sqrt(1.0 - wet * wet)), np.float32(wet)
+
+
+@jit
 def blend_powers(audio, left, right, n, mix_start, mix_end):  # type: ignore[no-untyped-def]
     """The same at equal power: for wet that is a sound of its own, as repeats and rooms are."""
-    dry = np.float32(math.sqrt(1.0 - mix_start))
-    wet = np.float32(math.sqrt(mix_start))
-    dry_step = (np.float32(math.sqrt(1.0 - mix_end)) - dry) / np.float32(n)
-    wet_step = (np.float32(math.sqrt(mix_end)) - wet) / np.float32(n)
+    share = np.float32(1) / np.float32(n)
+    dry, wet = _powers(mix_start)
+    dry_end, wet_end = _powers(mix_end)
+    dry_step = (dry_end - dry) * share
+    wet_step = (wet_end - wet) * share
     for i in range(n):
         t = np.float32(i + 1)
         audio[i, 0] = audio[i, 0] * (dry + dry_step * t) + left[i] * (wet + wet_step * t)

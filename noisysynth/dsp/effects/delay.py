@@ -1,7 +1,7 @@
 """Delay: repeats that lose their highs, straight or from side to side.
 
-A new time is reached as by a tape machine whose speed changes: what is in the line bends by at most an octave. The
-effect is given the time in seconds; the engine has resolved what follows the tempo.
+A new time is reached as by a tape machine whose speed changes: what is in the line bends by at most an octave, and the
+speed has inertia, too. The effect is given the time in seconds; the engine has resolved what follows the tempo.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import numpy as np
 
 from noisysynth.dsp.compiling import jit
 from noisysynth.dsp.effects.blending import BEFORE, HEADER, OWN, begin, blend_powers, clean, finish
-from noisysynth.dsp.effects.lines import GUARD, READ_BEHIND, approach, forget_line, read_line, write_line
+from noisysynth.dsp.effects.lines import GUARD, READ_BEHIND, forget_line, read_line, write_line
 
 _TIME, _SYNC, _FEEDBACK, _DAMPING, _CROSS, _MIX = range(6)
 LONGEST_S = 2.0
+FASTEST_UP, FASTEST_DOWN = 0.5, -1.0  # samples per sample: an octave down, an octave up
+GLIDE_S = 0.1  # time constants with which the delay comes to rest, and its speed follows
+INERTIA_S = 0.02
 _AT = OWN  # next index in the lines; they have fewer than 2^24 samples, so float32 counts them
 _WRITTEN = OWN + 1
 _DELAY = OWN + 2  # whole samples, and what is over
-_LOW = OWN + 4  # the dampers' memory
+_SPEED = OWN + 4  # of the delay, samples per sample
+_LOW = OWN + 5  # the dampers' memory
 _WORK = HEADER  # left and right: repeats, what goes into the lines
 _LINES = _WORK + 4 * 64
 
@@ -35,6 +39,17 @@ def memory_floats(sample_rate: float) -> int:
 
 
 @jit
+def _glide(delay, wanted, memory, n, sample_rate):  # type: ignore[no-untyped-def]
+    """Where the delay gets to in n samples; the memory's _SPEED follows."""
+    wanted_speed = min(max((wanted - delay) / (GLIDE_S * sample_rate), FASTEST_DOWN), FASTEST_UP)
+    speed = float(memory[_SPEED])
+    speed += (1.0 - math.exp(-n / (INERTIA_S * sample_rate))) * (wanted_speed - speed)
+    there = abs(wanted - delay) < 0.01 and abs(speed) < 1e-4
+    memory[_SPEED] = 0.0 if there else speed
+    return wanted if there else max(delay + speed * n, float(READ_BEHIND))
+
+
+@jit
 def process(audio, n, memory, values, sample_rate):  # type: ignore[no-untyped-def]
     fresh = memory[0] == np.float32(0)
     begin(memory, values)
@@ -47,7 +62,7 @@ def process(audio, n, memory, values, sample_rate):  # type: ignore[no-untyped-d
     longest = float(size - GUARD - READ_BEHIND)
     wanted = min(max(values[_TIME] * sample_rate, float(READ_BEHIND)), longest)
     delay = wanted if fresh else float(memory[_DELAY]) + float(memory[_DELAY + 1])
-    delay_end = approach(delay, wanted, 0.5 * n, 1.0 * n)
+    delay_end = _glide(delay, wanted, memory, n, sample_rate)
     repeat_left = memory[_WORK : _WORK + 64]
     repeat_right = memory[_WORK + 64 : _WORK + 128]
     into_left = memory[_WORK + 128 : _WORK + 192]

@@ -77,6 +77,5 @@ def process(audio, n, memory, values, sample_rate):  # type: ignore[no-untyped-d
 
 @jit
 def reset(memory, sample_rate):  # type: ignore[no-untyped-def]
-    memory[0] = np.float32(0)
-    for i in range(_STATE, _WET):
+    for i in range(_WET):
         memory[i] = np.float32(0)

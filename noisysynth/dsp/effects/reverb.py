@@ -26,7 +26,7 @@ _LONGEST_S = 4297 / 48_000
 # Orthogonal, and no rows of the Hadamard matrix, or an output would be the input of one line.
 _LEFT = np.array([1, 1, -1, 1, -1, -1, 1, -1, 1, -1, 1, 1, -1, 1, -1, -1], np.float32)
 _RIGHT = np.array([1, -1, 1, 1, -1, 1, -1, -1, -1, -1, 1, -1, 1, 1, -1, 1], np.float32)
-_SWING_S = 0.00016
+_SWING_S = 0.00028  # bends by 2 cents
 _SWING_HZ = 0.7
 # Of the diffusers in a row: seconds left and right, and gains (Dattorro 1997, at its 29.8 kHz).
 _DIFFUSERS = 4
