@@ -36,6 +36,7 @@ MEMBER_LIMITS = {
     "encoder.onnx": 32 * MIB,
     "presets.json": 4 * MIB,
     "golden.npz": 16 * MIB,
+    "room.npz": 4 * MIB,
 }
 REQUIRED_MEMBERS = ("manifest.json", "control.onnx", "presets.json", "golden.npz")
 
@@ -48,6 +49,8 @@ MAX_LINES = 2_000
 GOLDEN_INPUTS = ("z", "pitch", "velocity", "time_on", "time_off")
 GOLDEN_OUTPUTS = ("f0_ratio", "amplitude", "harmonics", "noise")
 GOLDEN_AUDIO = ("audio", "audio_sample_rate")
+MAX_ROOM_S = 2.0
+MAX_ROOM_ENERGY = 100.0  # of each channel: 20 dB louder than what goes in is a mistake
 
 Latent = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -98,6 +101,14 @@ class Training:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Room:
+    """The reverb that was trained with the instrument: its response [L, 1 or 2], without the direct sound."""
+
+    response: NDArray[np.float32]
+    sample_rate: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Instrument:
     """Everything in an instrument file. Arrays are read-only float32.
 
@@ -119,6 +130,7 @@ class Instrument:
     pitch_range: tuple[int, int] = (0, 127)
     training: Training = dataclasses.field(default_factory=Training)
     encoder_onnx: bytes | None = None
+    room: Room | None = None
     golden: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     content_sha256: str = ""  # as read; writing works it out anew
 
@@ -180,6 +192,9 @@ def instrument_bytes(instrument: Instrument) -> bytes:
         members["encoder.onnx"] = instrument.encoder_onnx
     members["presets.json"] = _dump([_preset_json(preset) for preset in instrument.presets])
     members["golden.npz"] = pack_arrays(instrument.golden)
+    if instrument.room is not None:
+        rate = np.array([instrument.room.sample_rate], np.float32)
+        members["room.npz"] = pack_arrays({"response": instrument.room.response, "sample_rate": rate})
     manifest = _manifest_json(instrument)
     manifest["content_sha256"] = content_hash(manifest, members)
     return pack_zip({"manifest.json": _dump(manifest), **members})
@@ -282,6 +297,7 @@ def _parse(data: bytes) -> Instrument:
         training=_training(manifest["training"]),
         control_onnx=members["control.onnx"],
         encoder_onnx=members.get("encoder.onnx"),
+        room=_room(members["room.npz"]) if "room.npz" in members else None,
         presets=_presets(presets, spec),
         golden=_golden(members["golden.npz"], spec),
         content_sha256=manifest["content_sha256"],
@@ -465,6 +481,24 @@ def _preset(item: Any, what: str, spec: SynthSpec) -> Preset:
         parameters=parameters,
         tags=_items(item["tags"], f"{what} tags", 64, lambda tag, name: _text(tag, name, MAX_NAME, empty=False)),
     )
+
+
+def _room(data: bytes) -> Room:
+    arrays = unpack_arrays(data, MEMBER_LIMITS["room.npz"])
+    if set(arrays) != {"response", "sample_rate"}:
+        raise BadFile("its room is not a response and its sample rate")
+    response, rate = arrays["response"], arrays["sample_rate"]
+    if rate.shape != (1,) or not 8_000 <= float(rate[0]) <= 192_000:
+        raise BadFile("its room has no usable sample rate")
+    if response.dtype != np.float32 or response.ndim != 2 or response.shape[1] not in (1, 2):
+        raise BadFile(f"its room response is {response.dtype} {response.shape}, not float32 [samples, 1 or 2]")
+    if not 1 <= len(response) <= MAX_ROOM_S * float(rate[0]):
+        raise BadFile(f"its room response is longer than {MAX_ROOM_S:g} s, or empty")
+    # A NaN fails the comparison as well.
+    if not np.square(response, dtype=np.float64).sum(0).max() <= MAX_ROOM_ENERGY:
+        raise BadFile("its room response is far too loud, or not finite")
+    response.flags.writeable = False
+    return Room(response, int(rate[0]))
 
 
 def _golden(data: bytes, spec: SynthSpec) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,13 @@ from noisysynth.effects import EFFECT_VALUES, EFFECTS, SENDS, Effect
 from noisysynth.table import Parameter
 
 __all__ = [
-    "PARAMETERS", "PARAMETER_INDEX", "PARAMETER_OF_CC", "MOD_DESTINATIONS", "Parameter", "db_to_gain", "default_values",
+    "MOD_DESTINATIONS",
+    "PARAMETERS",
+    "PARAMETER_INDEX",
+    "PARAMETER_OF_CC",
+    "Parameter",
+    "db_to_gain",
+    "default_values",
 ]  # fmt: skip
 
 N_KNOBS = 6
@@ -59,7 +65,9 @@ def _insert(number: int) -> tuple[Parameter, ...]:
     )  # fmt: skip
 
 
-def _envelope(id_: str, label: str, times_s: tuple[float, float, float], sustain: float, what: str) -> tuple[Parameter, ...]:
+def _envelope(
+    id_: str, label: str, times_s: tuple[float, float, float], sustain: float, what: str
+) -> tuple[Parameter, ...]:
     attack_s, decay_s, release_s = times_s
     return (
         Parameter(f"{id_}_attack", f"{label} attack", "s", 0.001, 10.0, attack_s, curve="log", target="note",
@@ -232,6 +240,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_RACK,
 )
 MAX_PARAMETERS = 256  # columns of the engine's tables
+
+# A preset does not touch these: they belong to the player, the keyboard and the mix, not to the sound.
+KEPT_BY_PRESETS = frozenset((
+    "volume", "tune", "bend_range", "morph_time", "enabled", "channel", "key_low", "key_high", "velocity_low",
+    "velocity_high", "transpose", "velocity_curve", "send_chorus", "send_delay", "send_reverb",
+))  # fmt: skip
 
 PARAMETER_INDEX: dict[str, int] = {parameter.id: i for i, parameter in enumerate(PARAMETERS)}
 PARAMETER_OF_CC: dict[int, int] = {

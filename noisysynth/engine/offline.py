@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.arena import Arena
 from noisysynth.engine.control_net import ControlNet
-from noisysynth.engine.performer import Performer
+from noisysynth.engine.rack import Rack
 from noisysynth.engine.render import render_block
-from noisysynth.engine.state import STATE_DTYPE, frame_samples, prepare
+from noisysynth.engine.state import MEMORY_DTYPE, STATE_DTYPE, forget_all, frame_samples, prepare
 from noisysynth.instrument import Instrument
 
 
 class OfflineEngine:
-    """One instrument and one clock that moves when `render` is called.
+    """A rack and a clock that moves when `render` is called; `instrument` plays in the first part.
 
-    `state` is the engine's row of STATE_DTYPE, for those who want to look inside.
+    `state` and `memory` are the engine's rows, for those who want to look inside.
     """
 
     def __init__(self, instrument: Instrument, sample_rate: int = 48_000, block_size: int | None = None) -> None:
@@ -33,7 +33,15 @@ class OfflineEngine:
         self.state = self._record[0]
         self.state["start_gain"] = 1.0  # nobody hears it switched on
         self.arena = Arena(sample_rate)
-        self.performer = Performer(instrument, ControlNet(instrument), self.state, self._block_size)
+        memory = np.zeros(1, MEMORY_DTYPE)
+        forget_all(memory)
+        self.memory = memory[0]
+        self.rack = Rack(self.state, self.memory, self.arena, self._block_size)
+        self.load(0, instrument)
+
+    def load(self, part: int, instrument: Instrument) -> None:
+        """Play `instrument` in this part from the next note on."""
+        self.rack.load(part, instrument, ControlNet(instrument))
 
     def blocks(self, events: NDArray[np.void], n_samples: int) -> Iterator[NDArray[np.float32]]:
         """Yield stereo blocks [<= block_size, 2] until n_samples have come; events: rows of EVENT_DTYPE by time."""
@@ -46,9 +54,10 @@ class OfflineEngine:
             horizon = start + done + size + 2 * self._step
             while waiting < len(events) and events["time"][waiting] < horizon:
                 event = events[waiting]
-                self.performer.handle(event, int(event["time"]))
+                self.rack.handle(event, int(event["time"]))
                 waiting += 1
-            self.performer.advance()
+            while self.rack.advance():
+                pass
             out = np.empty((size, 2), np.float32)
             render_block(self.state, *self.arena.arrays, out)
             yield out

@@ -1,0 +1,686 @@
+"""The rack: sixteen parts on one engine state. Events in, control frames out, the same live and offline.
+
+A rack knows nothing of clocks or threads: `handle` takes an event with its sample time, `advance` sees to it that
+every voice has frames for the next milliseconds. Given the same events at the same times, it does the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisysynth.effects import EFFECT_INDEX, EFFECT_VALUES, EFFECTS, SENDS
+from noisysynth.engine.arena import Arena
+from noisysynth.engine.channels import (
+    CC_ALL_NOTES_OFF,
+    CC_ALL_SOUND_OFF,
+    CC_BANK,
+    CC_BANK_LOW,
+    CC_DATA,
+    CC_DATA_LOW,
+    CC_NRPN_HIGH,
+    CC_NRPN_LOW,
+    CC_OMNI_OFF,
+    CC_POLY_ON,
+    CC_RESET,
+    CC_RPN_HIGH,
+    CC_RPN_LOW,
+    CC_SLIDE,
+    CC_SOFT,
+    CC_SOSTENUTO,
+    CC_SUSTAIN,
+    CHANNELS,
+    RPN_BEND_RANGE,
+    RPN_COARSE_TUNE,
+    RPN_FINE_TUNE,
+    RPN_MPE,
+    SOURCE_CONTROLLERS,
+    Channel,
+    MpeZones,
+)
+from noisysynth.engine.control_net import ControlNet
+from noisysynth.engine.learn import ControllerMap
+from noisysynth.engine.part import Part, follow_tempo
+from noisysynth.engine.queues import (
+    consumed_frames,
+    frame_room,
+    push_command,
+    push_controls,
+    push_frames,
+    push_setting,
+    rendered_samples,
+)
+from noisysynth.engine.sound import Sound, room_at
+from noisysynth.engine.state import (
+    CONTROLS,
+    NO_TIME,
+    NOISE_BANDS,
+    PARTS,
+    QUANTUM,
+    RACK,
+    RING,
+    SETTINGS,
+    Command,
+    RackSetting,
+    frame_samples,
+)
+from noisysynth.engine.tracks import Steps
+from noisysynth.engine.voices import NEVER, NO_KEY, VoicePool
+from noisysynth.errors import UserError
+from noisysynth.events import EventKind, Transport
+from noisysynth.instrument import Instrument
+from noisysynth.midi.clock import ClockFollower
+from noisysynth.midi.tuning import EQUAL, Tuning
+from noisysynth.parameters import PARAMETER_INDEX, PARAMETER_OF_CC, PARAMETERS, db_to_gain
+from noisysynth.spec import midi_to_hz
+
+# Frames a voice has at least beyond the one it heads for and beyond the device's block: 16 ms during which the control
+# thread may be late unheard. They are computed a few at a time: a call of the network costs more than a frame.
+LOOKAHEAD = 4
+REFILL = 3
+# Frames of all voices that one call computes: a millisecond's work, so a note that begins waits no longer.
+CHUNK = 160
+# A released note whose partials and bands are all below this (-100 dB) is over.
+_SILENT = 1e-5
+
+_DATA_CONTROLLERS = (CC_DATA, CC_DATA_LOW, CC_NRPN_LOW, CC_NRPN_HIGH, CC_RPN_LOW, CC_RPN_HIGH)
+_PEDALS = {CC_SUSTAIN: "sustain", CC_SOSTENUTO: "sostenuto", CC_SOFT: "soft"}
+
+
+class Rack:
+    """Plays on a row of STATE_DTYPE that was prepared, and keeps what should outlive it in a row of MEMORY_DTYPE."""
+
+    def __init__(self, state: np.void, memory: np.void, arena: Arena, block_size: int) -> None:
+        """block_size: the most samples rendered without `advance` in between. UserError when it is too large.
+
+        Parameters, latents, bends and wheels are taken from `memory`; instruments are to be loaded.
+        """
+        self._state, self._memory, self._arena = state, memory, arena
+        self._sample_rate = float(state["sample_rate"])
+        self._hop = frame_samples(self._sample_rate)
+        most = self._hop * (RING - LOOKAHEAD - REFILL - 1)
+        if block_size > most:
+            raise UserError(f"block size {block_size} is too large; choose {most} or less")
+        self.keep_ahead(block_size)
+        self.voices = VoicePool()
+        self.non_finite = 0
+        self.tuning = EQUAL
+        self.zones = MpeZones()
+        self.channels = [Channel() for _ in range(CHANNELS)]
+        self.learned = ControllerMap(memory)
+        self._clock = ClockFollower()
+        self._sounds: dict[int, Sound] = {}
+        self._next_sound = 1
+        self._room_half = [0] * PARTS
+        self._values = np.array(memory["parameters"][:, : len(PARAMETERS)], np.float64)
+        written = memory["parameters"]
+        self.parts = [
+            Part(i, self.voices, self.channels, self._let_go, self._sample_rate, self._values[i], written[i])
+            for i in range(PARTS)
+        ]
+        for number, channel in enumerate(self.channels):
+            channel.bend.set(0, float(memory["bend"][number]))
+            channel.controllers[1].set(0, float(memory["mod_wheel"][number]))
+            channel.sustain = bool(memory["pedal"][number] >= 0.5)
+        self._stale = np.zeros(PARTS, bool)  # frames already computed no longer tell the truth
+        self._stale_controls = np.zeros(PARTS, bool)  # the same of their controls alone
+        self._settings = np.full((PARTS + 1, SETTINGS), np.nan)
+        self._unsent = True
+        self._moved_until = 0
+        self._forget_at = 0
+        self._compile()
+        self._take_rack_values(0)
+        self._update_settings(0)
+        # Nothing has sounded yet, so nothing needs to be smooth.
+        state["setting_target"] = self._settings
+        state["setting_now"] = self._settings
+
+    def _compile(self) -> None:
+        """Call once what the first note calls: compiling takes a second, and loading from the cache takes a while."""
+        none, nothing = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+        controls = np.zeros((0, 0, CONTROLS), np.float32)
+        noise = np.zeros((0, 0, NOISE_BANDS), np.float32)
+        hz = np.zeros((0, 0))
+        push_frames(self._state, none, none, none, hz, nothing, nothing, noise, noise, controls)
+        push_controls(self._state, none, none, none, controls)
+        push_command(self._state, int(Command.SILENCE), 0, 0, 0, 0, 0)
+        frame_room(self._state)
+
+    # instruments
+
+    @property
+    def instruments(self) -> list[Instrument | None]:
+        """What each part plays."""
+        return [part.sound.instrument if part.sound else None for part in self.parts]
+
+    def load(self, part: int, instrument: Instrument, net: ControlNet) -> None:
+        """Play another instrument from the next note on; notes that sound end as they began."""
+        sound, here = Sound(instrument, net), self.parts[part]
+        if self._memory["latent_known"][part] and here.sound is None:
+            sound.base = np.array(self._memory["latent"][part][: sound.latent_size], np.float64)
+        here.sound, here.sound_id = sound, self._next_sound
+        self._sounds[self._next_sound] = sound
+        self._next_sound += 1
+        now = self._now()
+        sound.glide.head_for(here.latent_goal(), now, 1.0)
+        here.modulation.refresh(now, here.tempo_bpm)
+        self._write_room(part, instrument)
+
+    def unload(self, part: int) -> None:
+        """Leave the part empty; notes that sound are released."""
+        self.parts[part].release_all(self._now())
+        self.parts[part].sound = None
+        self._memory["latent_known"][part] = 0
+        self._memory["preset"][part] = -1
+        self._stale[part] = True
+
+    def _write_room(self, part: int, instrument: Instrument) -> None:
+        self._room_half[part] ^= 1
+        self._arena.write_response(part, self._room_half[part], room_at(instrument, self._sample_rate))
+        push_command(self._state, int(Command.ROOM), part, 0, self._room_half[part], part, 0)
+
+    def set_tuning(self, tuning: Tuning) -> None:
+        """From the next note on."""
+        self.tuning = tuning
+
+    def resume_held(self) -> None:
+        """Start the notes whose keys are down, as `memory` has it: after the engine began anew."""
+        now = self._now()
+        for channel, key in np.argwhere(self._memory["held"] > 0.0):
+            self._note_on(int(channel), int(key), float(self._memory["held"][channel, key]), None, now)
+
+    def keep_ahead(self, samples: int) -> None:
+        """Have frames for so many samples to be rendered in a row, as far as a voice can hold them."""
+        self._burst = samples
+        self._lookahead = min(LOOKAHEAD + math.ceil(samples / self._hop), RING - REFILL - 1)
+
+    def _now(self) -> int:
+        return int(rendered_samples(self._state))
+
+    # events
+
+    def handle(self, event: np.void, time: int) -> None:
+        """Take in one event (a row of EVENT_DTYPE) as happening at sample `time`, or now when that has passed."""
+        time = max(time, self._now())
+        kind, value = int(event["kind"]), float(event["value"])
+        index, channel, part = int(event["index"]), int(event["channel"]), int(event["part"])
+        if not np.isfinite(value) or not 0 <= channel < CHANNELS or part >= PARTS:
+            return
+        if kind == EventKind.NOTE_ON:
+            self._note_on(channel, index, min(max(value, 0.0), 1.0), part if part >= 0 else None, time)
+        elif kind == EventKind.NOTE_OFF:
+            self._note_off(channel, index, min(max(value, 0.0), 1.0), time)
+        elif kind == EventKind.PITCH_BEND:
+            self._memory["bend"][channel] = min(max(value, -1.0), 1.0)
+            self.channels[channel].bend.set(time, min(max(value, -1.0), 1.0))
+            self._retell(channel)
+        elif kind == EventKind.CHANNEL_PRESSURE:
+            self.channels[channel].pressure.set(time, min(max(value, 0.0), 1.0))
+            self._retell(channel)
+        elif kind == EventKind.POLY_PRESSURE:
+            self._poly_pressure(channel, index, min(max(value, 0.0), 1.0), time)
+        elif kind == EventKind.CONTROL_CHANGE:
+            self._control_change(channel, index, min(max(value, 0.0), 1.0), time)
+        elif kind == EventKind.PARAMETER and 0 <= index < len(PARAMETERS):
+            self.set_parameter(max(part, 0), index, value, time)
+        elif kind == EventKind.LATENT and part >= 0:
+            self._set_latent(part, event["latent"], time)
+        elif kind == EventKind.PROGRAM_CHANGE:
+            for each in self.parts:
+                if each.listens(channel):
+                    self._select_preset(each.number, self.channels[channel].bank * 128 + index, time)
+        elif kind == EventKind.PRESET and part >= 0:
+            self._select_preset(part, index, time)
+        elif kind == EventKind.ALL_NOTES_OFF:
+            self._release_all(time)
+        elif kind == EventKind.PANIC:
+            self.silence()
+        elif kind == EventKind.CLOCK:
+            self._tick(time)
+        elif kind == EventKind.TRANSPORT:
+            self._transport(index, time)
+
+    def _note_on(self, channel: int, key: int, velocity: float, part: int | None, time: int) -> None:
+        if not 0 <= key <= 127:
+            return
+        if velocity <= 0.0:
+            self._note_off(channel, key, 0.0, time)
+            return
+        self._memory["held"][channel, key] = velocity
+        pitch = float(self.tuning.pitches[key])
+        if math.isnan(pitch):
+            return
+        for each in self.parts:
+            if (each.number == part and each.sound) or (part is None and each.listens(channel, key, velocity)):
+                each.note_on(channel, key, pitch, velocity, time)
+
+    def _note_off(self, channel: int, key: int, velocity: float, time: int) -> None:
+        if not 0 <= key <= 127:
+            return
+        self._memory["held"][channel, key] = 0.0
+        for each in self.parts:
+            each.note_off(channel, key, velocity, time, lambda other: float(self.tuning.pitches[other]))
+        self._stale[self._playing(channel)] = True
+
+    def _playing(self, channel: int) -> NDArray[np.int64]:
+        """Parts with voices that this channel (or, being a zone's master, one of its members) reaches."""
+        voices = self.voices.indices()
+        of_channel = self.voices.channel[voices] == channel
+        if self.zones != MpeZones():
+            of_channel |= np.array(
+                [self.zones.master(int(each)) == channel for each in self.voices.channel[voices]], bool
+            )
+        return np.unique(self.voices.part[voices[of_channel]])
+
+    def _retell(self, channel: int) -> None:
+        """What this channel says changed: voices hear of it from the frame they head for on."""
+        for number in self._playing(channel):
+            self._retell_part(int(number))
+
+    def _retell_part(self, number: int) -> None:
+        self._stale_controls[number] = True
+        if self.parts[number].modulation.moves_network:
+            self._stale[number] = True
+
+    def _poly_pressure(self, channel: int, key: int, value: float, time: int) -> None:
+        pool = self.voices
+        for voice in pool.indices():
+            if pool.channel[voice] == channel and pool.key[voice] == key and pool.off[voice] == NO_TIME:
+                pool.pressure.setdefault(int(voice), Steps()).set(time, value)
+        self._retell(channel)
+
+    def _control_change(self, channel: int, controller: int, value: float, time: int) -> None:
+        state = self.channels[channel]
+        byte = round(value * 127)
+        if controller in _PEDALS:
+            self._pedal(channel, _PEDALS[controller], value >= 0.5, time)
+        elif controller in _DATA_CONTROLLERS:
+            entered = state.data(controller, byte)
+            if entered is not None:
+                self._rpn(channel, *entered, time)
+        elif controller in (CC_BANK, CC_BANK_LOW):
+            state.choose_bank(controller, byte)
+        elif controller == CC_ALL_SOUND_OFF:
+            self._silence_channel(channel, time)
+        elif controller == CC_RESET:
+            self._reset(channel, time)
+        elif controller == CC_ALL_NOTES_OFF or CC_OMNI_OFF <= controller <= CC_POLY_ON:
+            self._release_all(time, channel)
+        else:
+            if controller in SOURCE_CONTROLLERS:
+                state.controllers[controller].set(time, value)
+                if controller == 1:
+                    self._memory["mod_wheel"][channel] = value
+                self._retell(channel)
+            self._move_parameter(channel, controller, value, time)
+
+    def _move_parameter(self, channel: int, controller: int, value: float, time: int) -> None:
+        """What the player taught this controller, else what it moves by the table."""
+        if self.learned.takes(channel, controller):
+            found = self.learned.resolve(channel, controller, value, self._position)
+            if found is not None:
+                part, index, position = found
+                self.set_parameter(part, index, PARAMETERS[index].from_position(position), time)
+            return
+        in_zone = self.zones.master(channel) is not None
+        if controller in PARAMETER_OF_CC and not (in_zone and controller == CC_SLIDE):
+            index = PARAMETER_OF_CC[controller]
+            for each in self.parts:
+                if each.listens(channel):
+                    self.set_parameter(each.number, index, PARAMETERS[index].from_position(value), time)
+
+    def _position(self, part: int, index: int) -> float:
+        return PARAMETERS[index].to_position(float(self._values[0 if PARAMETERS[index].rack else part, index]))
+
+    def _rpn(self, channel: int, number: int, high: int, low: int, time: int) -> None:
+        if number == RPN_MPE and channel in (0, 15):
+            self._set_zones(self.zones.configure(channel, high))
+            index = PARAMETER_INDEX["mpe"]
+            self._values[0, index] = self._memory["parameters"][0, index] = self.zones.choice
+        elif number == RPN_BEND_RANGE and self.zones.master(channel) is not None:
+            self.set_parameter(0, PARAMETER_INDEX["mpe_bend_range"], high + low / 100.0, time)
+        else:
+            name, value = {
+                RPN_BEND_RANGE: ("bend_range", high + low / 100.0),
+                RPN_FINE_TUNE: ("tune", (high * 128 + low - 8192) / 81.92),
+                RPN_COARSE_TUNE: ("transpose", high - 64.0),
+            }.get(number, ("", 0.0))
+            for each in self.parts:
+                if name and each.listens(channel):
+                    self.set_parameter(each.number, PARAMETER_INDEX[name], value, time)
+
+    def _pedal(self, channel: int, name: str, down: bool, time: int) -> None:
+        was = getattr(self.channels[channel], name)
+        setattr(self.channels[channel], name, down)
+        if name == "sustain":
+            self._memory["pedal"][channel] = float(down)
+        for each in self.parts:
+            if name == "sostenuto" and down and not was:
+                each.hold_sostenuto(channel)
+            elif not down:
+                each.pedal_up(channel, time)
+        self._stale[self._playing(channel)] = True
+
+    def _reset(self, channel: int, time: int) -> None:
+        self.channels[channel].reset(time)
+        self._memory["bend"][channel] = self._memory["mod_wheel"][channel] = self._memory["pedal"][channel] = 0.0
+        for each in self.parts:
+            each.pedal_up(channel, time)
+        self._stale[self._playing(channel)] = True
+
+    def _release_all(self, time: int, channel: int | None = None) -> None:
+        channels = range(CHANNELS) if channel is None else (channel,)
+        for number in channels:
+            state = self.channels[number]
+            state.sustain = state.sostenuto = False
+        self._memory["held"][list(channels)] = 0.0
+        self._memory["pedal"][list(channels)] = 0.0
+        for each in self.parts:
+            each.release_all(time, channel)
+        self._stale[:] = True
+
+    def _silence_channel(self, channel: int, time: int) -> None:
+        self._release_all(time, channel)
+        for voice in self.voices.indices():
+            if self.voices.channel[voice] == channel:
+                self._let_go(int(voice))
+
+    def silence(self) -> None:
+        """Fade everything out in milliseconds and forget notes, pedals, bends and wheels."""
+        push_command(self._state, int(Command.SILENCE), 0, 0, 0, 0, 0)
+        now = self._now()
+        for voice in self.voices.indices():
+            self._let_go(int(voice))
+        for channel in self.channels:
+            channel.reset(now)
+        for each in self.parts:
+            each.forget_keys()
+        for name in ("held", "pedal", "bend", "mod_wheel"):
+            self._memory[name] = 0.0
+
+    # parameters
+
+    def set_parameter(self, part: int, index: int, value: float, time: int) -> None:
+        row = PARAMETERS[index]
+        if row.rack:
+            self._values[0, index] = self._memory["parameters"][0, index] = row.clip(value)
+            self._take_rack_values(time, row.id)
+            self._unsent = True
+        else:
+            self.parts[part].set_value(index, value, time)
+            self._heed(part, row.target, row.id)
+        self._update_settings(time)
+
+    def _heed(self, part: int, target: str, parameter_id: str) -> None:
+        if target == "latent":
+            self._stale[part] = True
+        elif target == "voice" or not parameter_id.startswith(("insert_", "send_", "room")):
+            self._retell_part(part)
+
+    def _take_rack_values(self, time: int, only: str | None = None) -> None:
+        def value(name: str) -> float:
+            return float(self._values[0, PARAMETER_INDEX[name]])
+
+        if only in (None, "mpe") and int(value("mpe")) != self.zones.choice:
+            self._set_zones(MpeZones.of_choice(int(value("mpe"))))
+        for part in self.parts:
+            part.mpe_bend_range = value("mpe_bend_range")
+            if only in (None, "tempo"):
+                part.set_tempo(time, value("tempo"))
+        if only == "mpe_bend_range":
+            self._stale_controls[:] = True
+        if only == "tempo":
+            self._stale[:] = True
+
+    def _set_zones(self, zones: MpeZones) -> None:
+        self.zones = zones
+        for part in self.parts:
+            part.zones = zones
+
+    def _set_latent(self, part: int, latent: NDArray[np.float32], time: int) -> None:
+        here = self.parts[part]
+        if not np.isfinite(latent).all():
+            return
+        self._memory["latent"][part] = latent
+        self._memory["latent_known"][part] = 1
+        if here.sound is not None:
+            here.sound.base = np.array(latent[: here.sound.latent_size], np.float64)
+            here.head_for_latent(time)
+            self._stale[part] = True
+
+    def _select_preset(self, part: int, index: int, time: int) -> None:
+        here = self.parts[part]
+        if not here.select_preset(index, time):
+            return
+        assert here.sound is not None
+        self._memory["latent"][part, : here.sound.latent_size] = here.sound.base
+        self._memory["latent_known"][part] = 1
+        self._memory["preset"][part] = index
+        self._memory["preset_changes"][part] += 1
+        self._stale[part] = True
+        self._update_settings(time)
+
+    # time
+
+    def _tick(self, time: int) -> None:
+        before = self._clock.tempo
+        self._clock.tick(time / self._sample_rate)
+        tempo = self._clock.tempo
+        if tempo is not None and (before is None or abs(tempo - self._values[0, PARAMETER_INDEX["tempo"]]) > 0.05):
+            self.set_parameter(0, PARAMETER_INDEX["tempo"], tempo, time)
+
+    def _transport(self, index: int, time: int) -> None:
+        if index == Transport.START:
+            self._clock.start()
+            for part in self.parts:
+                part.modulation.restart(time)
+            self._stale[:] = True
+
+    # settings
+
+    def _update_settings(self, time: int) -> None:
+        """Send what the callback follows, as far as it changed."""
+        self._unsent = False
+        for row in range(PARTS + 1):
+            if row == RACK:
+                wanted = self._rack_settings()
+            elif self.parts[row].sound is None and not np.isnan(self._settings[row, 0]):
+                continue
+            else:
+                wanted = self.parts[row].settings()
+            for index in np.flatnonzero(wanted != self._settings[row]):
+                if push_setting(self._state, row, int(index), time, wanted[index]):
+                    self._settings[row, index] = wanted[index]
+                else:
+                    # A full queue means thousands of moves in one block; `advance` sends what they came to.
+                    self._unsent = True
+
+    def _rack_settings(self) -> NDArray[np.float64]:
+        out = np.zeros(SETTINGS)
+        out[RackSetting.VOLUME] = db_to_gain(float(self._values[0, PARAMETER_INDEX["master_volume"]]))
+        for bus, effect_id in enumerate(SENDS):
+            values = np.ones(EFFECT_VALUES)
+            rows = EFFECTS[EFFECT_INDEX[effect_id]].parameters
+            for i, row in enumerate(rows):
+                if row.id != "mix":
+                    values[i] = self._values[0, PARAMETER_INDEX[f"{effect_id}_{row.id}"]]
+            kind = 1 + EFFECT_INDEX[effect_id]
+            at = RackSetting.BUSES + bus * EFFECT_VALUES
+            out[at : at + EFFECT_VALUES] = follow_tempo(kind, values, float(self._values[0, PARAMETER_INDEX["tempo"]]))
+        return out
+
+    def _move_parts(self, position: int) -> None:
+        """What the matrix does to values that belong to no voice: looked at once a frame."""
+        while self._moved_until <= position + self._burst:
+            time = max(self._moved_until, position)
+            moved = [part.number for part in self.parts if part.sound is not None and part.move(time)]
+            if moved:
+                self._update_settings(time)
+            self._moved_until = time + self._hop
+
+    # frames
+
+    def advance(self) -> bool:
+        """Compute the most urgent frames, about a millisecond's work. True: more are missing, call again."""
+        position = self._now()
+        if self._unsent:
+            self._update_settings(position)
+        self._move_parts(position)
+        self._free_voices()
+        pool = self.voices
+        self._retire(pool.indices(), position)
+        voices = pool.indices()
+        self._state["busy_voices"] = len(voices)
+        if len(voices) == 0:
+            self._stale[:] = self._stale_controls[:] = False
+            self._forget_before(position)
+            return False
+        # A note that came late began late, and its frames count from there.
+        begun = pool.begins_at[voices] <= int(consumed_frames(self._state))
+        pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
+        first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
+        heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
+        heading_for[~begun] = 0
+        parts = pool.part[voices]
+        stale, retell = self._stale[parts], self._stale_controls[parts] & ~self._stale[parts]
+        self._stale[:] = self._stale_controls[:] = False
+        self._retell_voices(voices, heading_for, retell)
+        pool.next_frame[voices] = np.where(stale, heading_for, np.maximum(pool.next_frame[voices], heading_for))
+        missing = heading_for + self._lookahead + REFILL + 1 - pool.next_frame[voices]
+        # The nearer a voice is to its last frame, the sooner; one that has not begun comes first of all.
+        more = False
+        if missing.max() >= REFILL or not pool.started[voices].all():
+            more = self._compute_chunk(voices, missing)
+        self._forget_before(position)
+        return more
+
+    def _compute_chunk(self, voices: NDArray[np.int64], missing: NDArray[np.int64]) -> bool:
+        """The voices that need frames most, of one sound and with equally many to come; True when others wait."""
+        pool = self.voices
+        new = ~pool.started[voices]
+        first = int(np.argmax(np.where(new, 1 << 20, missing)))
+        # A new note gets what it needs to begin; the rest of its frames comes with everybody's.
+        count = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first])
+        like = (pool.sound[voices] == pool.sound[voices[first]]) & (pool.part[voices] == pool.part[voices[first]])
+        like &= (new == new[first]) & ((missing >= count) if new[first] else (missing == count))
+        room = int(frame_room(self._state)) // (count + 1)
+        chosen = np.flatnonzero(like)[: min(room, max(CHUNK // count, 1))]
+        if not chosen.size:
+            return False  # the queue is full; the callback empties it within a block
+        self._compute(voices[chosen], count)
+        missing[chosen] -= count
+        return bool((missing >= REFILL).any() or (~pool.started[voices]).any())
+
+    def _frame_times(self, voices: NDArray[np.int64], first: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        """Samples [n, count] of frames from `first` [n] on."""
+        first_quantum = self.voices.onset[voices] // QUANTUM * QUANTUM
+        return (first_quantum[:, None] + (first[:, None] + np.arange(count)) * self._hop).astype(np.float64)
+
+    def _compute(self, voices: NDArray[np.int64], count: int) -> None:
+        """Compute and queue the next `count` frames of these voices, all of one sound; start those that are new."""
+        pool = self.voices
+        part, sound = self.parts[int(pool.part[voices[0]])], self._sounds[int(pool.sound[voices[0]])]
+        times = self._frame_times(voices, pool.next_frame[voices], count)
+        notes = part.notes(voices, times)
+        controls = part.controls(notes)
+        time_on, time_off = (each.astype(np.float32) for each in part.times(notes))
+        z, moving = part.latents(sound, notes)
+        pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
+        if moving:
+            # Every frame has a latent of its own: rows of one frame each.
+            frames = sound.net.run(
+                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, count), np.repeat(velocity, count),
+                time_on.reshape(-1, 1), time_off.reshape(-1, 1),
+            )  # fmt: skip
+            f0_ratio, amplitude, harmonics, noise = (
+                values.reshape(len(voices), count, *values.shape[2:]) for values in frames
+            )
+        else:
+            f0_ratio, amplitude, harmonics, noise = sound.net.run(
+                z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off
+            )
+        hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
+        bad = push_frames(
+            self._state, voices, pool.note_id[voices], pool.next_frame[voices], hz,
+            f0_ratio, amplitude, harmonics, sound.to_engine_bands(noise), controls,
+        )  # fmt: skip
+        self.non_finite += bad
+        pool.next_frame[voices] += count
+        loudness = np.maximum(controls[:, -1, 1], controls[:, -1, 2])
+        pool.level[voices] = (amplitude[:, -1] + noise[:, -1].sum(-1)) * loudness
+        # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.
+        over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & ~(pool.level[voices] >= _SILENT)
+        pool.silent_from[voices] = np.where(
+            over, np.minimum(pool.silent_from[voices], times[:, -1].astype(np.int64)), NEVER
+        )
+        for voice in voices[~pool.started[voices]]:
+            pool.begins_at[voice] = push_command(
+                self._state, int(Command.START), int(voice), int(pool.note_id[voice]), int(pool.onset[voice]),
+                int(pool.part[voice]), sound.n_partials,
+            )  # fmt: skip
+            pool.started[voice] = True
+
+    def _retell_voices(
+        self, voices: NDArray[np.int64], heading_for: NDArray[np.int64], which: NDArray[np.bool_]
+    ) -> None:
+        """Send the controls of frames that are on their way already anew."""
+        pool = self.voices
+        which = which & pool.started[voices]
+        for number in np.unique(pool.part[voices[which]]):
+            chosen = which & (pool.part[voices] == number)
+            here, first = voices[chosen], heading_for[chosen]
+            count = int((pool.next_frame[here] - first).max(initial=0))
+            if count <= 0:
+                continue
+            part = self.parts[int(number)]
+            controls = part.controls(part.notes(here, self._frame_times(here, first, count)))
+            if push_controls(self._state, here, pool.note_id[here], first, controls) < len(here) * count:
+                self._stale_controls[number] = True  # the queue is full: again next time
+
+    def _forget_before(self, position: int) -> None:
+        """Drop what happened longer ago than any frame to come looks back; rarely, for it costs more than it saves."""
+        if position < self._forget_at:
+            return
+        self._forget_at = position + int(0.05 * self._sample_rate)
+        before = position - 4 * self._hop
+        for channel in self.channels:
+            channel.forget_before(before)
+        for part in self.parts:
+            part.modulation.forget_before(before)
+        for steps in self.voices.pressure.values():
+            steps.forget_before(before)
+        for voice, glide in list(self.voices.glides.items()):
+            glide.forget_before(before)
+            if not self.voices.sounding[voice]:
+                del self.voices.glides[voice]
+        in_use = set(self.voices.sound[self.voices.indices()].tolist()) | {part.sound_id for part in self.parts}
+        for sound_id in list(self._sounds):
+            self._sounds[sound_id].glide.forget_before(before)
+            if sound_id not in in_use:
+                del self._sounds[sound_id]
+
+    def _retire(self, voices: NDArray[np.int64], position: int) -> None:
+        """Let go of released notes whose silent frames have been reached."""
+        for voice in voices[self.voices.silent_from[voices] < position]:
+            self._let_go(int(voice))
+
+    def _let_go(self, voice: int) -> None:
+        pool = self.voices
+        pool.sounding[voice] = False
+        pool.key[voice] = NO_KEY
+        if not pool.started[voice]:
+            return  # the callback has never heard of it
+        tail = push_command(self._state, int(Command.FADE), voice, int(pool.note_id[voice]), 0, 0, 0)
+        # Without room in the queue the voice is asked again later.
+        pool.busy_until[voice] = tail if tail > 0 else NEVER
+
+    def _free_voices(self) -> None:
+        pool = self.voices
+        read = int(consumed_frames(self._state))
+        for voice in np.flatnonzero(pool.busy_until):
+            if pool.busy_until[voice] == NEVER:
+                self._let_go(int(voice))
+            elif pool.busy_until[voice] <= read and self._state["voice_active"][voice] == 0:
+                pool.busy_until[voice] = 0
