@@ -1,4 +1,4 @@
-"""MIDI messages and files as events; noisysynth-render from a song to a file."""
+"""MIDI files as events; noisysynth-render from a song to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from make_instrument import write_test_instrument
 from noisysynth.cli.render import main
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
-from noisysynth.midi.messages import event_of
 from noisysynth.midi.song import read_song
 
 
@@ -45,35 +44,38 @@ def instrument(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("message", "kind", "index", "value"),
-    [
-        ([0x93, 60, 127], EventKind.NOTE_ON, 60, 1.0),
-        ([0x93, 60, 0], EventKind.NOTE_OFF, 60, 0.0),
-        ([0x83, 60, 64], EventKind.NOTE_OFF, 60, 64 / 127),
-        ([0xB3, 64, 127], EventKind.CONTROL_CHANGE, 64, 1.0),
-        ([0xE3, 0, 0], EventKind.PITCH_BEND, 0, -1.0),
-        ([0xE3, 0, 64], EventKind.PITCH_BEND, 0, 0.0),
-        ([0xE3, 127, 127], EventKind.PITCH_BEND, 0, 1.0),
-    ],
-)
-def test_messages_mean_what_midi_says(message: list[int], kind: EventKind, index: int, value: float) -> None:
-    event = event_of(message)
-    assert event is not None
-    assert (event["kind"][0], event["channel"][0], event["index"][0]) == (kind, 3, index)
-    assert event["value"][0] == pytest.approx(value)
-
-
-@pytest.mark.parametrize("message", [[], [0x90], [0x90, 60], [0x90, 60, 200], [0xF0, 1, 2], [0xC0, 5], [0x90, -1, 3]])
-def test_what_is_no_message_is_ignored(message: list[int]) -> None:
-    assert event_of(message) is None
-
-
 def test_a_song_keeps_its_tempo_and_leaves_drums_out(tune: Path) -> None:
     events, length_s = read_song(tune, 48_000)
-    assert events["kind"].tolist() == [1, 2, 1, 2]
+    on, off = EventKind.NOTE_ON, EventKind.NOTE_OFF
+    assert events["kind"].tolist() == [on, off, on, off]
     assert events["time"].tolist() == [0, 24_000, 24_000 + 48_000, 24_000 + 72_000]
     assert length_s == pytest.approx(2.0)
+
+
+def test_a_song_brings_programs_and_pressure(tmp_path: Path) -> None:
+    messages = [
+        mido.Message("program_change", program=5, channel=2),
+        mido.Message("program_change", program=7, channel=9),  # of the drums
+        mido.Message("note_on", note=60, velocity=100, channel=2),
+        mido.Message("aftertouch", value=127, channel=2, time=10),
+        mido.Message("polytouch", note=60, value=127, channel=2, time=10),
+        mido.Message("sysex", data=(1, 2, 3)),
+        mido.Message("note_off", note=60, channel=2, time=10),
+    ]
+    events, _ = read_song(write_song(tmp_path / "song.mid", *messages), 48_000)
+    assert events["kind"].tolist() == [
+        EventKind.PROGRAM_CHANGE, EventKind.NOTE_ON, EventKind.CHANNEL_PRESSURE, EventKind.POLY_PRESSURE,
+        EventKind.NOTE_OFF,
+    ]  # fmt: skip
+    assert set(events["channel"].tolist()) == {2}
+
+
+def test_a_song_without_notes_is_told_of(tmp_path: Path) -> None:
+    song = write_song(
+        tmp_path / "song.mid", mido.Message("program_change", program=5), mido.Message("note_on", note=38, channel=9)
+    )
+    with pytest.raises(UserError, match="no notes in it"):
+        read_song(song, 48_000)
 
 
 @pytest.mark.parametrize("cut", [0, 3, 10, 20, 40, 60])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
-from noisysynth.events import EVENT_DTYPE
+from noisysynth.events import EVENT_DTYPE, EventKind
 from noisysynth.midi.messages import event_of
 
 _DRUM_CHANNEL = 9  # channel 10: keys are drums there, not pitches
@@ -44,6 +44,6 @@ def read_song(path: Path, sample_rate: int) -> tuple[NDArray[np.void], float]:
         raise
     except Exception:  # mido lets errors of many kinds out of broken files
         raise UserError(f"{path}: not a complete MIDI file; choose a standard MIDI file (.mid)") from None
-    if not rows:
+    if not any(row["kind"][0] == EventKind.NOTE_ON for row in rows):
         raise UserError(f"{path}: no notes in it; choose a song with notes outside the drum channel")
     return np.concatenate(rows).astype(EVENT_DTYPE), now_s
