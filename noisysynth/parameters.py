@@ -124,7 +124,7 @@ _PART: tuple[Parameter, ...] = (
               help="Depth of the vibrato with the mod wheel all the way up."),
     # where and what it listens to
     _choice("enabled", "Enabled", OFF_ON, "Whether the part plays.", default=1),
-    _choice("channel", "Channel", ("All", *(str(number) for number in range(1, 17))), "The MIDI channel it plays from."),
+    _choice("channel", "Channel", ("All", *map(str, range(1, 17))), "The MIDI channel it plays from."),
     Parameter("key_low", "Lowest key", "", 0.0, 127.0, 0.0, target="note", choices=tuple(map(str, range(128))),
               help="Keys below it do not play the part."),
     Parameter("key_high", "Highest key", "", 0.0, 127.0, 127.0, target="note", choices=tuple(map(str, range(128))),

@@ -20,9 +20,9 @@ from engine_tools import (
 from make_instrument import SPEC, expected_controls
 
 from noisysynth.dsp.limiter import CEILING, THRESHOLD, guard_and_limit
-from noisysynth.engine.performer import Performer
 from noisysynth.engine.queues import push_frames
-from noisysynth.engine.state import POLYPHONY, QUANTUM, STATE_DTYPE, frame_samples, prepare
+from noisysynth.engine.rack import Rack
+from noisysynth.engine.state import CONTROLS, POLYPHONY, QUANTUM, STATE_DTYPE, frame_samples, prepare
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind, make_event
 from noisysynth.spec import midi_to_hz
@@ -170,7 +170,7 @@ def test_silence_is_exact_and_voices_are_freed() -> None:
     instrument_engine = engine()
     audio = instrument_engine.render(song(note(0.1, 0.2, 60)), 3 * RATE)
     assert instrument_engine.state["active_voices"] == 0
-    assert not instrument_engine.performer.voices.sounding.any()
+    assert not instrument_engine.rack.voices.sounding.any()
     assert np.abs(audio[-RATE // 2 :]).max() == 0.0
 
 
@@ -190,12 +190,15 @@ def test_numbers_that_are_not_finite_never_leave() -> None:
 
 def test_frames_that_are_not_finite_are_silenced_in_the_queue() -> None:
     state = np.zeros(1, STATE_DTYPE)
-    prepare(state, SPEC, RATE)
+    prepare(state, RATE)
     ones = np.ones((1, 1), np.float32)
     partials = np.full((1, 1, SPEC.n_harmonics), np.inf, np.float32)
     bands = np.full((1, 1, SPEC.n_noise_bands), np.nan, np.float32)
     zero = np.zeros(1, np.int64)
-    bad = push_frames(state[0], zero, zero + 1, zero, np.array([440.0]), ones * np.nan, ones, partials, bands)
+    bad = push_frames(
+        state[0], zero, zero + 1, zero, np.array([[440.0]]), ones * np.nan, ones, partials, bands,
+        np.zeros((1, 1, CONTROLS), np.float32),
+    )  # fmt: skip
     assert bad == 1 + SPEC.n_harmonics + SPEC.n_noise_bands
     assert state["frame_hz"][0, 0] == 440.0
     assert not state["frame_partials"][0, 0].any()
@@ -228,7 +231,7 @@ def test_limiter_removes_what_is_not_a_number() -> None:
     assert np.abs(block).max() < 0.2
 
 
-def test_a_performer_starts_from_silence() -> None:
+def test_a_rack_starts_from_silence() -> None:
     instrument_engine = engine()
-    assert isinstance(instrument_engine.performer, Performer)
+    assert isinstance(instrument_engine.rack, Rack)
     assert not instrument_engine.render(song(), RATE // 10).any()

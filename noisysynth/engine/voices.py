@@ -115,7 +115,7 @@ class VoicePool:
             if not candidates.size:
                 return None
         held = self.off[candidates] == NO_TIME
-        order = np.lexsort((self.onset[candidates], self.level[candidates], held))
+        order = np.lexsort((self.note_id[candidates], self.level[candidates], held))
         return int(candidates[order[0]])
 
     def release(self, voices: NDArray[np.int64], time: int) -> None:
