@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from noisysynth.parameters import PARAMETERS
+
 # Bank, data entry, pedals, RPN and channel mode have a meaning of their own.
 _RESERVED = frozenset((0, 6, 32, 38, *range(64, 70), *range(96, 102), *range(120, 128)))
 _NEAR = 1.0 / 64.0
@@ -26,13 +28,13 @@ class ControllerMap:
 
     def learn(self, part: int, index: int) -> None:
         """Bind the next controller that moves to this parameter."""
-        self._learning[:] = part + 1, index + 1
+        self._learning[:] = _row(part, index) + 1, index + 1
 
     def cancel(self) -> None:
         self._learning[:] = 0
 
     def forget(self, part: int, index: int) -> None:
-        self._learned[(self._learned == (part + 1, index + 1)).all(-1)] = 0
+        self._learned[(self._learned == (_row(part, index) + 1, index + 1)).all(-1)] = 0
 
     def takes(self, channel: int, controller: int) -> bool:
         """Whether `resolve` has something to do with this controller."""
@@ -58,7 +60,7 @@ class ControllerMap:
             self._last.pop(key, None)
             self._set.pop(key, None)
         part, index = (int(each) - 1 for each in self._learned[channel, controller])
-        if part < 0:
+        if part < 0 or not 0 <= index < len(PARAMETERS):
             return None
         now = position(part, index)
         before = self._last.get(key)
@@ -67,5 +69,11 @@ class ControllerMap:
         passed = before is not None and (before - now) * (value - now) <= 0.0
         if not (ours or passed or abs(value - now) <= _NEAR):
             return None
-        self._set[key] = value
+        # What becomes of the position: choices round it.
+        self._set[key] = PARAMETERS[index].to_position(PARAMETERS[index].from_position(value))
         return part, index, value
+
+
+def _row(part: int, index: int) -> int:
+    """A rack parameter has one row, whatever part it was touched in."""
+    return 0 if PARAMETERS[index].rack else part

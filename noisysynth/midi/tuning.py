@@ -1,5 +1,6 @@
 """Scala tunings: a scale (.scl) and how it lies on the keyboard (.kbm) become a pitch for every key.
 
+Without a mapping, degree 0 lies on key 60 and key 69 stays at 440 Hz, as in most instruments.
 Formats: https://www.huygens-fokker.org/scala/scl_format.html and .../help.htm#mappings
 """
 
@@ -17,11 +18,13 @@ from noisysynth.errors import UserError
 
 _MOST_BYTES = 1 << 20
 _MOST_NOTES = 1024
+_MOST_DEGREES = 10_000
+_PITCHES = (-12.0, 140.0)  # 4 Hz to 26.6 kHz; a key beyond is silent
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tuning:
-    """pitches: [128], MIDI note numbers, fractional, of every key; NaN: the key is silent."""
+    """pitches: [128], MIDI note numbers (69: 440 Hz), fractional, of every key; NaN: the key is silent."""
 
     name: str
     pitches: NDArray[np.float64]
@@ -57,15 +60,19 @@ def _lines(path: Path) -> list[str]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); choose a Scala file") from None
     if len(data) > _MOST_BYTES or b"\0" in data:
         raise UserError(f"{path}: not a Scala file; choose one ending in .scl or .kbm")
-    text = data.decode("utf-8", "replace").lstrip("\ufeff")
-    return [line.strip() for line in text.splitlines() if not line.lstrip().startswith("!")]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # as most of Scala's archive is
+    # Not splitlines: it also breaks at characters that may stand in a name.
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text) if not line.lstrip().startswith("!")]
 
 
 def _cents(word: str) -> float:
     """A period means cents, otherwise it is a ratio or a whole number. ValueError for anything else."""
-    if "." in word:
+    if re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+)", word):
         return float(word)
-    match = re.fullmatch(r"(\d+)(?:/(\d+))?", word)
+    match = re.fullmatch(r"(\d{1,300})(?:/(\d{1,300}))?", word)
     if not match or not int(match[1]) or not int(match[2] or 1):
         raise ValueError(word)
     return 1200.0 * (math.log2(int(match[1])) - math.log2(int(match[2] or 1)))
@@ -75,14 +82,22 @@ def _read_scale(path: Path) -> tuple[str, list[float]]:
     """Name, and cents of degrees 1..n; the last is the octave."""
     lines = _lines(path)
     try:
-        name, count = lines[0], int(lines[1].split()[0])
+        name, words = lines[0], [line.split()[0] for line in lines[1:] if line]  # what follows a value is a remark
+        count = int(words[0])
         if not 1 <= count <= _MOST_NOTES:
             raise ValueError("how many notes")
-        cents = [_cents(line.split()[0]) for line in lines[2:] if line][:count]
-    except (ValueError, IndexError, OverflowError):
+    except (ValueError, IndexError):
         raise UserError(f"{path}: not a Scala scale; choose a file ending in .scl") from None
-    if len(cents) != count or not all(math.isfinite(each) and abs(each) < 120_000 for each in cents):
-        raise UserError(f"{path}: has {len(cents)} usable notes of {count}; download it again")
+    cents = []
+    for word in words[1 : count + 1]:
+        try:
+            cents.append(_cents(word))
+        except ValueError:
+            raise UserError(f"{path}: {word[:20]!r} is no pitch; write a ratio as 3/2 or cents as 702.0") from None
+        if abs(cents[-1]) > 120_000.0:
+            raise UserError(f"{path}: {word[:20]!r} is too large an interval")
+    if len(cents) != count:
+        raise UserError(f"{path}: has {len(cents)} of {count} notes; download it again")
     return name or path.stem, cents
 
 
@@ -93,11 +108,15 @@ def _read_mapping(path: Path) -> _Mapping:
         size, first, last, middle, reference = (int(word) for word in words[:5])
         reference_hz, octave_degree = float(words[5]), int(words[6])
         degrees = tuple(None if word.lower() == "x" else int(word) for word in words[7 : 7 + size])
-        if not (0 <= size <= 128 and all(0 <= key <= 127 for key in (middle, reference)) and octave_degree >= 0):
+        in_range = (
+            0 <= size <= 128
+            and all(0 <= key <= 127 for key in (middle, reference))
+            and 1.0 <= reference_hz <= 100_000.0
+            and all(abs(degree or 0) <= _MOST_DEGREES for degree in (octave_degree, *degrees))
+        )
+        if not in_range:
             raise ValueError("range")
-        if not 1.0 <= reference_hz <= 100_000.0 or any(degree is not None and degree < 0 for degree in degrees):
-            raise ValueError("range")
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         raise UserError(f"{path}: not a Scala keyboard mapping; choose a file ending in .kbm") from None
     # Missing lines at the end are unmapped keys.
     degrees += (None,) * (size - len(degrees))
@@ -128,5 +147,9 @@ def _pitches(cents: list[float], mapping: _Mapping, path: Path) -> NDArray[np.fl
     base = 69.0 + 12.0 * math.log2(mapping.reference_hz / 440.0)
     pitches = np.full(128, np.nan)
     for key in range(max(mapping.first, 0), min(mapping.last, 127) + 1):
-        pitches[key] = base + (key_cents(key) - reference) / 100.0
+        pitch = base + (key_cents(key) - reference) / 100.0
+        if _PITCHES[0] <= pitch <= _PITCHES[1]:
+            pitches[key] = pitch
+    if np.isnan(pitches).all():
+        raise UserError(f"{path}: leaves every key silent; choose another")
     return pitches
