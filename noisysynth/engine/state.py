@@ -205,6 +205,8 @@ STATE_DTYPE = np.dtype(
 # What outlives the engine process: the control thread writes it down, and an engine that starts anew takes it up.
 MEMORY_DTYPE = np.dtype(
     [
+        ("heartbeat", "i8", (2,)),  # rounds of the control thread and of the main one: still for seconds, they hang
+        ("recorded_s", "f8"),  # length of the recording under way; 0: none
         ("midi_events", "i8"),
         ("parameters", "f4", (PARTS, MAX_PARAMETERS)),  # rack parameters: in the first row
         ("latent", "f4", (PARTS, MAX_LATENT)),  # each part's base
