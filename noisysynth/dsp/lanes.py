@@ -75,7 +75,7 @@ def _declare(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     return builder.module.declare_intrinsic(name, (), ir.FunctionType(result, arguments))
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def load(typing_context: Any, array: Any, index: Any, count: Any) -> Any:
     """array[index : index + WIDTH], of which only the first `count` are read; the others are 0."""
     if not _is_floats(array):
@@ -92,7 +92,7 @@ def load(typing_context: Any, array: Any, index: Any, count: Any) -> Any:
     return LANES(array, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def store(typing_context: Any, array: Any, index: Any, count: Any, x: Any) -> Any:
     """Write the first `count` lanes of x to array[index :]."""
     if not _is_floats(array):
@@ -109,7 +109,7 @@ def store(typing_context: Any, array: Any, index: Any, count: Any, x: Any) -> An
     return types.void(array, types.intp, types.intp, LANES), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def broadcast(typing_context: Any, scalar: Any) -> Any:
     """A float32 in every lane."""
 
@@ -141,6 +141,23 @@ def _emit_abs(builder: Any, x: Any) -> Any:
     return builder.call(_declare(builder, f"llvm.fabs.v{WIDTH}f32", _VECTOR, [_VECTOR]), [x])
 
 
+def _emit_nearest(builder: Any, x: Any) -> Any:
+    return builder.call(_declare(builder, f"llvm.rint.v{WIDTH}f32", _VECTOR, [_VECTOR]), [x])
+
+
+def _emit_square_root(builder: Any, x: Any) -> Any:
+    return builder.call(_declare(builder, f"llvm.sqrt.v{WIDTH}f32", _VECTOR, [_VECTOR]), [x])
+
+
+def _emit_where_less(builder: Any, x: Any, y: Any) -> Any:
+    one = ir.Constant(_VECTOR, [ir.Constant(ir.FloatType(), 1.0)] * WIDTH)
+    return builder.select(builder.fcmp_ordered("<", x, y), one, ir.Constant(_VECTOR, None))
+
+
+def _emit_minimum(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", x, y), x, y)
+
+
 def _emit_sign(builder: Any, x: Any) -> Any:
     return builder.bitcast(builder.and_(builder.bitcast(x, _BITS), _splat_bits(0x80000000)), _VECTOR)
 
@@ -160,9 +177,35 @@ div = _binary(lambda builder, x, y: builder.fdiv(x, y, flags=_FLAGS))
 sign_of = _unary(_emit_sign)  # -0.0 where x is negative, else 0.0
 flip = _binary(_emit_flip)  # x with the sign turned over where the second, of `sign_of`, is negative
 absolute = _unary(_emit_abs)
+nearest = _unary(_emit_nearest)  # whole number
+square_root = _unary(_emit_square_root)
+minimum = _binary(_emit_minimum)
+where_less = _binary(_emit_where_less)  # 1 where the first is less than the second, else 0
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
+def numbers(typing_context: Any) -> Any:
+    """0, 1, 2, ... WIDTH - 1."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(_VECTOR, [ir.Constant(ir.FloatType(), float(i)) for i in range(WIDTH)])
+
+    return LANES(), generate
+
+
+@intrinsic
+def total(typing_context: Any, x: Any) -> Any:
+    """The sum of all lanes, in any order."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        name = f"llvm.vector.reduce.fadd.v{WIDTH}f32"
+        function = _declare(builder, name, ir.FloatType(), [ir.FloatType(), _VECTOR])
+        return builder.call(function, [ir.Constant(ir.FloatType(), -0.0), arguments[0]], fastmath=("reassoc",))
+
+    return types.float32(LANES), generate
+
+
+@intrinsic
 def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     """x * y + z, in one step where the machine has it."""
 
@@ -172,7 +215,7 @@ def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     return LANES(LANES, LANES, LANES), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def keep_rolled(typing_context: Any) -> Any:
     """Nothing, but LLVM does not unroll a loop that has it: a convergent call may not be copied behind a new branch."""
 
@@ -184,7 +227,7 @@ def keep_rolled(typing_context: Any) -> Any:
     return types.void(), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def stack_floats(typing_context: Any, size: Any) -> Any:
     """An array of this many float32 on the stack, unwritten; it ends with the compiled function that calls this."""
     if not isinstance(size, types.IntegerLiteral):

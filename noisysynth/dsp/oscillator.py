@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from noisysynth.dsp.compiling import jit
+from noisysynth.dsp.lanes import WIDTH, add, broadcast, fma, mul, nearest, numbers, store, sub
+
+# Least-squares fits in half turns of the phase, within a quarter; both are good to 1e-7.
+_SINE = tuple(map(np.float32, (-15.094643, 42.058694, -76.705859, 81.605249, -41.341702, 6.2831853)))
+_COSINE = tuple(map(np.float32, (7.903536, -26.426257, 60.244641, -85.456817, 64.939394, -19.739209, 1.0)))
+
+
+@jit
+def half_angle(turns):  # type: ignore[no-untyped-def]
+    """Sine and cosine of half the angle, as lanes, for lanes of turns from -0.5 to 0.5."""
+    y = mul(broadcast(np.float32(0.5)), turns)
+    q = mul(y, y)
+    sine = broadcast(_SINE[0])
+    for i in range(1, len(_SINE)):
+        sine = fma(sine, q, broadcast(_SINE[i]))
+    cosine = broadcast(_COSINE[0])
+    for i in range(1, len(_COSINE)):
+        cosine = fma(cosine, q, broadcast(_COSINE[i]))
+    return mul(sine, y), cosine
 
 
 @jit
@@ -15,39 +32,25 @@ def fill_rotation(sin1, cos1, n, phase, hz_start, hz_end, sample_rate):  # type:
 
     phase: turns, at the first sample. Frequency is linear in Hz from hz_start (first sample) to hz_end (sample n), so
     sample i has phase `phase + (hz_start * i + (hz_end - hz_start) / n * i * (i - 1) / 2) / sample_rate`.
-    The polynomials are least-squares fits on a quarter turn, in half angles; both are good to 1e-7.
     """
-    step = hz_start / sample_rate
-    bend = (hz_end - hz_start) / (n * sample_rate)
-    for i in range(n):
-        turns = phase + step * i + bend * (0.5 * i * (i - 1))
-        y = np.float32(0.5) * np.float32(turns - math.floor(turns + 0.5))
-        q = y * y
-        s = y * (
-            np.float32(6.2831853)
-            + q
-            * (
-                np.float32(-41.341702)
-                + q
-                * (
-                    np.float32(81.605249)
-                    + q * (np.float32(-76.705859) + q * (np.float32(42.058694) + q * np.float32(-15.094643)))
-                )
-            )
-        )
-        c = np.float32(1) + q * (
-            np.float32(-19.739209)
-            + q
-            * (
-                np.float32(64.939394)
-                + q
-                * (
-                    np.float32(-85.456817)
-                    + q * (np.float32(60.244641) + q * (np.float32(-26.426257) + q * np.float32(7.903536)))
-                )
-            )
-        )
-        sin1[i] = np.float32(2) * s * c
-        cos1[i] = c * c - s * s
-    end = phase + step * n + bend * (0.5 * n * (n - 1))
-    return end - math.floor(end)
+    per_hz = 1.0 / (n * sample_rate)
+    bend = 0.5 * (hz_end - hz_start) * per_hz
+    slope = hz_start * (n * per_hz) - bend
+    lane = numbers()
+    one = broadcast(np.float32(1))
+    square = mul(broadcast(np.float32(bend)), lane)
+    for i in range(0, n, WIDTH):
+        # Whole turns are dropped before they cost precision: those of the first lane in float64, those from lane to
+        # lane as multiples of 1 / 4096, which float32 holds exactly.
+        first = phase + i * (slope + bend * i)
+        step = slope + 2.0 * bend * i
+        coarse = np.floor(step * 4096.0) / 4096.0
+        turns = mul(lane, broadcast(np.float32(coarse)))
+        turns = add(sub(turns, nearest(turns)), broadcast(np.float32(first - np.floor(first + 0.5))))
+        turns = fma(lane, add(square, broadcast(np.float32(step - coarse))), turns)
+        s, c = half_angle(sub(turns, nearest(turns)))
+        twice = mul(broadcast(np.float32(2)), s)
+        store(sin1, i, n - i, mul(twice, c))
+        store(cos1, i, n - i, sub(one, mul(twice, s)))
+    end = phase + n * (slope + bend * n)
+    return end - np.floor(end)
