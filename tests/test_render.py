@@ -82,8 +82,12 @@ def test_a_held_note_equals_the_oracle() -> None:
     phase = -(start - first_quantum) * hz / RATE
     expected = reference.harmonics(np.full(len(frames), hz), partials, RATE, hop, phase)
     fade = 10 * QUANTUM
-    heard = audio[first_quantum + fade : first_quantum + len(expected)]
-    assert level_db(heard - expected[fade:], expected[fade:]) < -90
+    heard = reference.without_dc(audio[first_quantum : first_quantum + len(expected)].astype(np.float64), RATE)
+    expected = reference.without_dc(reference.without_dc(expected, RATE), RATE)
+    # Both went through the DC blocker once more, from the same start: what the note did before it has died away.
+    late = RATE // 5
+    assert level_db(heard[late:] - expected[late:], expected[late:]) < -80
+    assert fade < late
 
 
 def test_notes_start_on_their_sample() -> None:
@@ -143,13 +147,14 @@ def test_no_gesture_clicks(gesture: list[np.ndarray]) -> None:
 
 
 def test_more_notes_than_voices_steal_without_a_click_and_never_pass_full_scale() -> None:
-    notes = [note(0.1 + 0.01 * i, 5.0, 24 + i % 72, 1.0) for i in range(POLYPHONY + 30)]
+    apart_s = 0.002
+    notes = [note(0.1 + apart_s * i, 5.0, 24 + i % 72, 1.0) for i in range(POLYPHONY + 30)]
     instrument_engine = engine()
     audio = instrument_engine.render(song(*notes, parameter(0, "volume", 6.0)), 2 * RATE)
     assert np.abs(audio).max() < 1.0
     assert instrument_engine.state["active_voices"] <= POLYPHONY
     assert instrument_engine.state["late_frames"] == 0
-    stealing = roughness(audio[int((0.1 + 0.01 * POLYPHONY) * RATE) : int(0.9 * RATE), 0]).max()
+    stealing = roughness(audio[int((0.1 + apart_s * POLYPHONY) * RATE) : int(0.9 * RATE), 0]).max()
     settled = roughness(audio[int(1.2 * RATE) :, 0]).max()
     assert stealing < 2.5 * settled
 
@@ -171,7 +176,7 @@ def test_silence_is_exact_and_voices_are_freed() -> None:
     audio = instrument_engine.render(song(note(0.1, 0.2, 60)), 3 * RATE)
     assert instrument_engine.state["active_voices"] == 0
     assert not instrument_engine.rack.voices.sounding.any()
-    assert np.abs(audio[-RATE // 2 :]).max() == 0.0
+    assert np.abs(audio[-RATE // 2 :]).max() < 1e-12  # the DC blocker forgets slowly
 
 
 def test_numbers_that_are_not_finite_never_leave() -> None:
@@ -197,7 +202,7 @@ def test_frames_that_are_not_finite_are_silenced_in_the_queue() -> None:
     zero = np.zeros(1, np.int64)
     bad = push_frames(
         state[0], zero, zero + 1, zero, np.array([[440.0]]), ones * np.nan, ones, partials, bands,
-        np.zeros((1, 1, CONTROLS), np.float32),
+        np.ones((1, 1, CONTROLS), np.float32),
     )  # fmt: skip
     assert bad == 1 + SPEC.n_harmonics + SPEC.n_noise_bands
     assert state["frame_hz"][0, 0] == 440.0

@@ -200,10 +200,12 @@ class Modulation:
         return wave * np.minimum(notes.time_on() / fade_s, 1.0) if fade_s > 0.0 else wave
 
 
-def moved_value(parameter_id: str, value: float, shift: Number) -> Number:
+def moved_value(parameter_id: str, value: Number, shift: Number) -> Number:
     """The parameter's value, moved by `shift` knob positions within its range."""
     row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
-    position = np.clip(row.to_position(value) + shift, 0.0, 1.0)
     if row.curve == "log":
-        return row.minimum * np.exp(position * math.log(row.maximum / row.minimum))
-    return row.minimum + (row.maximum - row.minimum) * position
+        octaves = math.log(row.maximum / row.minimum)
+        position = np.clip(np.log(np.divide(value, row.minimum)) / octaves + shift, 0.0, 1.0)
+        return row.minimum * np.exp(position * octaves)
+    span = row.maximum - row.minimum
+    return np.clip(value + np.multiply(shift, span), row.minimum, row.maximum)

@@ -20,7 +20,7 @@ from noisysynth.engine.state import (
     Control,
     PartSetting,
 )
-from noisysynth.engine.tracks import Glide
+from noisysynth.engine.tracks import Glide, Steps
 from noisysynth.engine.voices import NEVER, NO_KEY, VoicePool
 from noisysynth.parameters import (
     KEPT_BY_PRESETS,
@@ -49,6 +49,8 @@ PART_DESTINATIONS = (
     frozenset(row.id for row in PARAMETERS) - VOICE_DESTINATIONS - LATENT_DESTINATIONS - TIME_DESTINATIONS
 )
 
+_TRACKED = tuple(row for row in PARAMETERS if row.target == "voice" or row.id in TIME_DESTINATIONS)
+
 LetGo = Callable[[int], None]
 
 
@@ -70,6 +72,8 @@ class Part:
         self._sample_rate = sample_rate
         self._values = values
         self._written = written
+        # What voices are told is looked up by time: offline, and with large blocks, knobs move ahead of what sounds.
+        self._tracks = {row.id: Steps(float(values[PARAMETER_INDEX[row.id]])) for row in _TRACKED}
         self._moved: dict[str, float] = {}  # what the matrix makes of values that belong to no voice
         self._random = np.random.default_rng(number)
         self._stack: list[tuple[int, int, float]] = []  # keys down: channel, key, velocity; the newest last
@@ -90,7 +94,7 @@ class Part:
     def set_value(self, index: int, value: float, time: int) -> None:
         """Take over a parameter's value, from sample `time` on."""
         row = PARAMETERS[index]
-        self._values[index] = self._written[index] = row.clip(value)
+        self._put(index, value, time)
         if row.target == "latent" and row.id in LATENT_DESTINATIONS:
             self.head_for_latent(time)
         elif row.id.startswith(("lfo_", "mod_", "vibrato_rate")):
@@ -98,6 +102,18 @@ class Part:
             self.move(time)
         elif row.id in _KIND_OF_INSERT:
             self._insert_defaults(_KIND_OF_INSERT[row.id])
+
+    def _put(self, index: int, value: float, time: float) -> None:
+        row = PARAMETERS[index]
+        self._values[index] = self._written[index] = row.clip(value)
+        if row.id in self._tracks:
+            self._tracks[row.id].set(time, row.clip(value))
+
+    def forget_before(self, time: float) -> None:
+        """Nobody will ask for times before `time`."""
+        self.modulation.forget_before(time)
+        for track in self._tracks.values():
+            track.forget_before(time)
 
     def _insert_defaults(self, number: int) -> None:
         """Another effect begins with its own defaults."""
@@ -118,15 +134,13 @@ class Part:
         preset = self.sound.instrument.presets[index]
         for i, row in enumerate(PARAMETERS):
             if not row.rack and row.id not in KEPT_BY_PRESETS:
-                self._values[i] = self._written[i] = row.default
+                self._put(i, row.default, time)
         for parameter_id, value in preset.parameters.items():
             if parameter_id in _KIND_OF_INSERT:
-                i = PARAMETER_INDEX[parameter_id]
-                self._values[i] = self._written[i] = PARAMETERS[i].clip(value)
+                self._put(PARAMETER_INDEX[parameter_id], value, time)
                 self._insert_defaults(_KIND_OF_INSERT[parameter_id])
         for parameter_id, value in preset.parameters.items():
-            i = PARAMETER_INDEX[parameter_id]
-            self._values[i] = self._written[i] = PARAMETERS[i].clip(value)
+            self._put(PARAMETER_INDEX[parameter_id], value, time)
         self.sound.base = np.asarray(preset.latent, np.float64)
         self.head_for_latent(time)
         self.modulation.refresh(time, self.tempo_bpm)
@@ -193,8 +207,12 @@ class Part:
     def times(self, notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the network is told of time: [n, F] s since note-on and since note-off, stretched by the two knobs."""
         shifts = self.modulation.shifts(notes, TIME_DESTINATIONS)
-        attack = moved_value("attack", self.value("attack"), shifts.get("attack", 0.0))
-        release = moved_value("release", self.value("release"), shifts.get("release", 0.0))
+        attack, release = (
+            moved_value(name, self._tracks[name].at(notes.times), shifts[name])
+            if name in shifts
+            else self._tracks[name].at(notes.times)
+            for name in ("attack", "release")
+        )
         off = notes.time_off()
         return notes.time_on() / attack, np.where(off < 0.0, off, off / release)
 
@@ -405,7 +423,8 @@ class Part:
         shifts = self.modulation.shifts(notes, VOICE_DESTINATIONS) if self.modulation.routes else {}
 
         def moved(parameter_id: str) -> Number:
-            value = self.value(parameter_id)
+            track = self._tracks.get(parameter_id)
+            value = track.at(times) if track is not None else self.value(parameter_id)
             return moved_value(parameter_id, value, shifts[parameter_id]) if parameter_id in shifts else value
 
         out = np.empty((*times.shape, CONTROLS), np.float32)
@@ -514,6 +533,6 @@ def follow_tempo(kind: int, values: NDArray[np.float64], tempo_bpm: float) -> ND
 
 
 def _gain(level_db: Number) -> Number:
-    if isinstance(level_db, float):
+    if not isinstance(level_db, np.ndarray):
         return db_to_gain(level_db)
     return np.where(level_db <= -60.0, 0.0, 10.0 ** (level_db / 20.0))

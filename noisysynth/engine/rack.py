@@ -648,7 +648,7 @@ class Rack:
         for channel in self.channels:
             channel.forget_before(before)
         for part in self.parts:
-            part.modulation.forget_before(before)
+            part.forget_before(before)
         for steps in self.voices.pressure.values():
             steps.forget_before(before)
         for voice, glide in list(self.voices.glides.items()):
