@@ -74,12 +74,27 @@ def _render_noise(state, part, loops, lengths):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _run_effect(state, kind, audio, memory, values):  # type: ignore[no-untyped-def]
+    """Return the peak of what comes out of it. One that is no longer finite is emptied, and silent for this quantum."""
+    process_effect(kind, audio, QUANTUM, memory, values, state.sample_rate)
+    level = peak(audio, QUANTUM)
+    if level < _ABSURD:
+        return level
+    reset_effect(kind, memory, state.sample_rate)
+    state.non_finite += QUANTUM
+    for i in range(QUANTUM):
+        audio[i, 0] = np.float32(0)
+        audio[i, 1] = np.float32(0)
+    return np.float32(0)
+
+
+@jit
 def _run_insert(state, part, slot, memory, waking):  # type: ignore[no-untyped-def]
     """One insert on part_audio. Another kind than the one that runs waits until that is faded out."""
     at = _INSERTS + slot * INSERT_SETTINGS
     target = state.setting_target[part]
-    wanted = min(max(int(target[at]), 0), _KINDS)
-    kind = state.insert_kind[part, slot]
+    wanted = np.int64(min(max(target[at], np.float32(0)), np.float32(_KINDS)))
+    kind = np.int64(state.insert_kind[part, slot])
     values = state.insert_values[part, slot]
     step = np.float32(QUANTUM / (SWITCH_FADE_S * state.sample_rate))
     before = state.insert_gain[part, slot]
@@ -103,21 +118,12 @@ def _run_insert(state, part, slot, memory, waking):  # type: ignore[no-untyped-d
     state.insert_gain[part, slot] = after
     if kind == 0:
         return
-    audio = state.part_audio
-    dry = state.other_audio
+    audio = state.part_audio[:]
+    dry = state.other_audio[:]
     for i in range(QUANTUM):
         dry[i, 0] = audio[i, 0]
         dry[i, 1] = audio[i, 1]
-    process_effect(kind, audio, QUANTUM, memory, values, state.sample_rate)
-    if not peak(audio, QUANTUM) < _ABSURD:
-        reset_effect(kind, memory, state.sample_rate)
-        state.non_finite += QUANTUM
-        before = np.float32(0)
-        after = np.float32(0)
-        state.insert_gain[part, slot] = after
-        for i in range(QUANTUM):
-            audio[i, 0] = np.float32(0)
-            audio[i, 1] = np.float32(0)
+    _run_effect(state, kind, audio, memory, values)
     if before < 1.0 or after < 1.0:
         ramp = state.ramp
         for i in range(QUANTUM):
@@ -148,8 +154,8 @@ def _run_room(state, part, responses, memory, waking):  # type: ignore[no-untype
     if state.room_runs[part] == 0:
         reset_room(memory)
         state.room_runs[part] = 1
-    audio = state.part_audio
-    wet = state.other_audio
+    audio = state.part_audio[:]
+    wet = state.other_audio[:]
     process_room(audio, wet, response, memory)
     if not peak(wet, QUANTUM) < _ABSURD:
         reset_room(memory)
@@ -173,7 +179,7 @@ def _add_scaled(target, audio, ramp, start, end):  # type: ignore[no-untyped-def
 @jit
 def _mix_part(state, part):  # type: ignore[no-untyped-def]
     """Volume, sends and meter."""
-    audio = state.part_audio
+    audio = state.part_audio[:]
     ramp = state.ramp
     now = state.setting_now[part]
     before = state.setting_before[part]
@@ -210,7 +216,7 @@ def render_part(state, part, loops, lengths, inserts, responses, rooms):  # type
         count += 1
     state.part_voices[part] = count
     _render_noise(state, part, loops, lengths)
-    audio = state.part_audio
+    audio = state.part_audio[:]
     for i in range(QUANTUM):
         audio[i, 0] = left[i]
         audio[i, 1] = right[i]
@@ -236,13 +242,8 @@ def render_bus(state, bus, memory):  # type: ignore[no-untyped-def]
     audio = state.bus_audio[bus]
     at = _BUSES + bus * EFFECT_VALUES
     values = state.setting_now[RACK][at : at + EFFECT_VALUES]
-    kind = _BUS_KINDS[bus]
-    process_effect(kind, audio, QUANTUM, memory, values, state.sample_rate)
-    level = peak(audio, QUANTUM)
-    if not level < _ABSURD:
-        reset_effect(kind, memory, state.sample_rate)
-        state.non_finite += QUANTUM
-        return
+    kind = np.int64(_BUS_KINDS[bus])
+    level = _run_effect(state, kind, audio, memory, values)
     state.bus_quiet[bus] = 0 if level >= _QUIET else quiet + QUANTUM
     mix = state.mix
     for i in range(QUANTUM):
@@ -257,7 +258,9 @@ def empty_effects(state, inserts, buses, rooms):  # type: ignore[no-untyped-def]
     for part in range(PARTS):
         if state.part_quiet[part] < limit:
             for slot in range(N_INSERTS):
-                reset_effect(state.insert_kind[part, slot], inserts[part * N_INSERTS + slot], state.sample_rate)
+                reset_effect(
+                    np.int64(state.insert_kind[part, slot]), inserts[part * N_INSERTS + slot], state.sample_rate
+                )
             if state.room_runs[part] != 0:
                 reset_room(rooms[part])
             state.part_noisy[part] = 0
@@ -267,5 +270,5 @@ def empty_effects(state, inserts, buses, rooms):  # type: ignore[no-untyped-def]
             state.part_quiet[part] = FOREVER
     for bus in range(_N_SENDS):
         if state.bus_quiet[bus] < limit:
-            reset_effect(_BUS_KINDS[bus], buses[bus], state.sample_rate)
+            reset_effect(np.int64(_BUS_KINDS[bus]), buses[bus], state.sample_rate)
             state.bus_quiet[bus] = FOREVER

@@ -10,20 +10,6 @@ from noisysynth.dsp.compiling import jit
 
 
 @jit
-def add_partials(out, n, sin1, cos1, ramp, amp_start, amp_end, count):  # type: ignore[no-untyped-def]
-    for i in range(n):
-        s = sin1[i]
-        c = cos1[i]
-        total = np.float32(0)
-        for k in range(count):
-            total += s * (amp_start[k] + (amp_end[k] - amp_start[k]) * ramp[i])
-            rotated = c * cos1[i] - s * sin1[i]
-            s = s * cos1[i] + c * sin1[i]
-            c = rotated
-        out[i] += total
-
-
-@jit
 def seed_rotator(rotator, phase_turns, count):  # type: ignore[no-untyped-def]
     for k in range(count):
         rotator[0, k] = math.sin(2.0 * math.pi * (k + 1) * phase_turns)

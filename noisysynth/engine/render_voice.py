@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from noisysynth.dsp.compiling import jit
-from noisysynth.dsp.harmonic import partials_below_nyquist
+from noisysynth.dsp.harmonic import add_partials, partials_below_nyquist
 from noisysynth.dsp.oscillator import fill_rotation
 from noisysynth.dsp.tilt import weigh_tilt
 from noisysynth.engine.render_shims import (
-    add_partials,
     add_stretched_partials,
     seed_rotator,
     weight_bands,
@@ -137,7 +136,7 @@ def _add_tone(state, voice, heard, heading, hz_start, hz_end, first):  # type: i
         state.voice_stretched[voice] = 1
     if count == 0 and state.voice_stretched[voice] == 0:
         return False
-    out = state.voice_out
+    out = state.voice_out[:]
     for i in range(QUANTUM):
         out[i] = np.float32(0)
     if state.voice_stretched[voice] != 0:
@@ -205,7 +204,7 @@ def render_voice(state, voice):  # type: ignore[no-untyped-def]
     goal = state.ring_partials[voice, slot]
     for k in range(n_partials):
         partials[k] += (goal[k] - partials[k]) * share
-    heading = state.partials_heading
+    heading = state.partials_heading[:]
     heard = state.voice_heard[voice]
     _weigh(state, controls, heading, partials, n_partials, hz_end, mode)
     sounds = _add_tone(state, voice, heard, heading, hz_start, hz_end, first)
