@@ -12,11 +12,12 @@ from pytestqt.qtbot import QtBot
 
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, Parameter
 from noisysynth.ui.controls.base import DRAG_TRAVEL_PX, KEY_STEP, WHEEL_STEP
-from noisysynth.ui.controls.keyboard import LOUDEST, SOFTEST, Keyboard, note_name
+from noisysynth.ui.controls.keyboard import LOUDEST, SOFTEST, Keyboard
 from noisysynth.ui.controls.knob import Knob
 from noisysynth.ui.controls.meter import Meter, level_db
 from noisysynth.ui.controls.pad import NamedPoint, Pad
 from noisysynth.ui.controls.scope import WINDOW, Scope, trigger_start
+from noisysynth.ui.controls.values import note_name
 from noisysynth.ui.controls.wheel import Wheel
 from noisysynth.ui.keyboard_panel import BEND, MODULATION
 

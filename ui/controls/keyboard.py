@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from noisysynth.ui import theme
 from noisysynth.ui.controls.base import Control
+from noisysynth.ui.controls.values import note_name
 
 WHITE_SHAPE = 6.0  # height over width of a white key
 NARROWEST, WIDEST = 24.0, 36.0  # px of a white key
@@ -20,12 +21,6 @@ BLACK_CLASSES = frozenset((1, 3, 6, 8, 10))
 # Where the middle of each black key stands, in white keys from the C below it: not evenly, as on a piano.
 BLACK_CENTRES = {1: 0.92, 3: 2.08, 6: 3.9, 8: 5.0, 10: 6.1}
 WHITE_INDEX = {0: 0, 2: 1, 4: 2, 5: 3, 7: 4, 9: 5, 11: 6}
-NOTE_NAMES = ("C", "C\u266f", "D", "D\u266f", "E", "F", "F\u266f", "G", "G\u266f", "A", "A\u266f", "B")
-
-
-def note_name(pitch: int) -> str:
-    """Name with octave; middle C, note 60, is C4."""
-    return f"{NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 @dataclasses.dataclass(frozen=True)
