@@ -51,8 +51,9 @@ def stop(process: subprocess.Popen[str]) -> None:
 class JackServer:
     """A running jackd with the dummy driver. `environment` is what a client process needs to find it."""
 
-    def __init__(self, name: str, sample_rate: int, block_size: int, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, pid: int, sample_rate: int, block_size: int, environment: dict[str, str]) -> None:
         self.name = name
+        self.pid = pid
         self.sample_rate = sample_rate
         self.block_size = block_size
         self.environment = environment
@@ -85,9 +86,14 @@ class JackServer:
 
 
 @contextlib.contextmanager
-def jack_dummy_server(log: Path, sample_rate: int = 48_000, block_size: int = 64) -> Iterator[JackServer]:
-    """Run `jackd -r -d dummy` and point this process (and those it starts) at it until the end."""
-    name = f"noisysynth-test-{uuid.uuid4().hex[:8]}"
+def jack_dummy_server(
+    log: Path, sample_rate: int = 48_000, block_size: int = 64, name: str | None = None
+) -> Iterator[JackServer]:
+    """Run `jackd -r -d dummy` and point this process (and those it starts) at it until the end.
+
+    name: None for one of its own; that of a server that has ended for one that comes back.
+    """
+    name = name or f"noisysynth-test-{uuid.uuid4().hex[:8]}"
     environment = {
         "JACK_DEFAULT_SERVER": name,
         "JACK_NO_START_SERVER": "1",  # a client must never start a server of its own
@@ -102,7 +108,7 @@ def jack_dummy_server(log: Path, sample_rate: int = 48_000, block_size: int = 64
             command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-    server = JackServer(name, sample_rate, block_size, environment)
+    server = JackServer(name, process.pid, sample_rate, block_size, environment)
     try:
         _wait_until_up(server, process, log)
         with _environment(environment):
