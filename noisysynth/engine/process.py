@@ -1,13 +1,13 @@
-"""The engine process: owns the instrument, the device, the MIDI ports and the control thread; answers the client."""
+"""The engine process: the rack on its output, MIDI ports, OSC and the recorder; answers the client's requests."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import functools
 import gc
 import os
+import sys
 import threading
-import time
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -16,43 +16,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.engine import audio
-from noisysynth.engine.control import ControlThread, Inbox
-from noisysynth.engine.control_net import CPU, ControlNet, choose_provider
-from noisysynth.engine.messages import AudioChoice, AudioDevice, OpenedAudio
-from noisysynth.engine.offline import SilentStream
-from noisysynth.engine.performer import Performer
-from noisysynth.engine.render import RELEASE_FADE_S
-from noisysynth.engine.state import STATE_DTYPE, prepare
+from noisysynth.engine.arena import Arena
+from noisysynth.engine.audio import compiled_callback
+from noisysynth.engine.control import Inbox
+from noisysynth.engine.messages import SERVER_LOST, AudioChoice, AudioDevice, Begin, OpenedAudio, Setup
+from noisysynth.engine.playing import Playing, ServerLostError
+from noisysynth.engine.priority import in_spare_time
+from noisysynth.engine.rack import Rack
+from noisysynth.engine.shelf import Shelf
+from noisysynth.engine.state import SHARED_DTYPE, forget_all, prepare
 from noisysynth.errors import UserError
 from noisysynth.events import EVENT_DTYPE, EventKind, make_event
-from noisysynth.instrument import Instrument, read_instrument
 from noisysynth.midi.ports import MidiInputs
+from noisysynth.midi.tuning import EQUAL, read_tuning
+from noisysynth.parameters import PARAMETER_INDEX
 
-_SILENT_SAMPLE_RATE = 48_000
 _WATCH_S = 0.25
-_SERVER_ENDED = "the JACK server has ended; start it and then noisysynth again"
+_USUAL_SAMPLE_RATE = 48_000
+# How long one thread may compute before another is let in: the control thread cannot wait for Python's 5 ms.
+_SWITCH_S = 0.0005
 
 
 class EngineProcess:
-    """One method per request; `serve` runs until the client goes."""
+    """One method per request; `serve` runs until the client goes. `shelf`: instruments that were read already."""
 
-    def __init__(self, events: Connection, requests: Connection, state_name: str) -> None:
+    def __init__(self, events: Connection, requests: Connection, begin: Begin, shelf: Shelf) -> None:
         self._events = events
         self._requests = requests
+        self._begin = begin
+        self._shelf = shelf
         self._send_lock = threading.Lock()
-        self._memory = SharedMemory(state_name)
-        self._state: NDArray[np.void] = np.ndarray(1, STATE_DTYPE, buffer=self._memory.buf)
+        self._block = SharedMemory(begin.memory_name)
+        self._shared: NDArray[np.void] = np.ndarray(1, SHARED_DTYPE, buffer=self._block.buf)
+        self._memory: np.void = self._shared["memory"][0]
         self._inbox = Inbox()
-        self._midi_events = 0
-        self._instrument: Instrument | None = None
-        self._net: ControlNet | None = None
-        self._choice = AudioChoice()
-        self._stream: audio.OutputStream | SilentStream | None = None
-        self._control: ControlThread | None = None
-        self._performer: Performer | None = None
+        self._playing = Playing(self._shared, self._inbox, self.tell)
+        self._paths: list[Path | None] = []
         self._midi: MidiInputs | None = None
-        self._abandoned: audio.OutputStream | None = None
+        self._osc: Any = None
+        self._recorder: Any = None
 
     # talking to the client
 
@@ -65,32 +67,67 @@ class EngineProcess:
         """Give the player one line to read."""
         self._send("notice", line)
 
-    def serve(self, path: Path, choice: AudioChoice) -> None:
+    def serve(self) -> None:
         """Start up, answer requests, end when the client closes its side. Never raises for a bad start: it answers."""
         try:
-            self._load(path)
+            self._set_up(self._begin.setup)
         except UserError as error:
             self._send("failed", str(error))
             return
-        self._open(choice)
-        self._midi = MidiInputs(self._receive_midi, self.tell)
-        threading.Thread(target=self._read_events, name="events", daemon=True).start()
         # Nothing here makes reference cycles while playing, and a collection could stop the control thread for long.
         gc.collect()
         gc.freeze()
         gc.disable()
-        self._send("ready", self._opened())
+        self._send("ready", self._playing.opened)
+        try:
+            self._answer_requests()
+        except ServerLostError:
+            self._send("wanted", self._playing.choice)
+            self._end_recording()
+            os._exit(SERVER_LOST)  # PortAudio's own farewell would wait for the dead server
+        self._shut_down()
+
+    def _set_up(self, setup: Setup) -> None:
+        again = self._begin.again
+        self._paths = list(setup.instruments)
+        for part, path in enumerate(setup.instruments):
+            if path is not None:
+                with self._forgiving(again):
+                    self._playing.load(part, *self._shelf.take(path))
+        if setup.tuning is not None:
+            with self._forgiving(again):
+                self._playing.set_tuning(read_tuning(*setup.tuning))
+        held = np.argwhere(self._memory["held"] > 0.0)
+        self._playing.doubtful = frozenset((int(each[0]), int(each[1])) for each in held) - self._begin.keys
+        self._playing.begin(setup.audio, only_this=again)
+        threading.Thread(target=self._read_events, name="events", daemon=True).start()
+        self._midi = MidiInputs(self._receive_midi, self.tell)
+        for port, enabled in setup.midi_ports:
+            self._midi.listen(port, enabled)
+        if setup.osc_port is not None:
+            with self._forgiving(again):
+                self.request_start_osc(setup.osc_port)
+
+    @contextlib.contextmanager
+    def _forgiving(self, again: bool) -> Any:
+        """After a death the rest must play, whatever became of one file."""
+        try:
+            yield
+        except UserError as error:
+            if not again:
+                raise
+            self.tell(str(error))
+
+    def _answer_requests(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
+                self._memory["heartbeat"][1] += 1
                 if self._requests.poll(_WATCH_S):
                     number, name, arguments = self._requests.recv()
                     if name == "stop":
-                        break
+                        return
                     self._answer(number, name, arguments)
                 self._watch()
-        self._shut_down()
-        if self._abandoned is not None:
-            os._exit(0)  # PortAudio's own farewell would wait for the dead server
 
     def _answer(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
         try:
@@ -102,6 +139,17 @@ class EngineProcess:
         else:
             self._send("answer", number, result)
 
+    def _watch(self) -> None:
+        if self._playing.watch():
+            self._end_recording()  # the clock began anew, maybe at another rate
+            self._send("audio", self._playing.opened)
+        recorder = self._recorder
+        if recorder is not None:
+            self._memory["recorded_s"] = recorder.seconds
+            if recorder.error:
+                self.tell(recorder.error)
+                self._end_recording()
+
     def _read_events(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
@@ -110,31 +158,23 @@ class EngineProcess:
                     self._inbox.put(event.reshape(1))
 
     def _receive_midi(self, event: NDArray[np.void]) -> None:
-        self._midi_events += 1
-        self._state["midi_events"] = self._midi_events
+        self._memory["midi_events"] += 1
         self._inbox.put(event)
 
-    # requests
+    # requests: audio and MIDI
 
     def request_audio_devices(self) -> list[AudioDevice]:
-        self._need_portaudio()
-        if isinstance(self._stream, SilentStream):
-            audio.rescan()
-        return audio.output_devices()
+        return self._playing.devices()
 
     def request_open_audio(self, choice: AudioChoice) -> OpenedAudio:
         """Open another device; when that fails, the one before plays on and the client gets the reason."""
-        self._need_portaudio()
-        before = self._choice
-        self._fade_out()
-        self._close_stream()
-        problem = self._try_to_open(choice)
-        if problem:
-            self._open(before)
-            self._send("audio", self._opened())
-            raise UserError(problem)
-        self._start_control()
-        return self._opened()
+        self._end_recording()
+        try:
+            self._playing.reopen(choice)
+        except UserError:
+            self._send("audio", self._playing.opened)
+            raise
+        return self._playing.opened
 
     def request_midi_inputs(self) -> list[tuple[str, bool]]:
         return self._midi.ports() if self._midi else []
@@ -143,160 +183,98 @@ class EngineProcess:
         if self._midi:
             self._midi.listen(port, enabled)
 
-    def request_load_instrument(self, path: Path) -> OpenedAudio:
-        instrument, net = _read(path)
-        same_noise = instrument.spec.n_noise_bands == self._state["n_noise_bands"][0]
-        if not same_noise:
-            self._need_portaudio()
-        self._fade_out()
-        self._instrument, self._net = instrument, net
-        if same_noise and self._control is not None:
-            # The callback is silent now and nothing but counts depends on the instrument: it keeps running.
-            self._control.stop()
-            self._state["n_harmonics"] = instrument.spec.n_harmonics
-            assert self._performer is not None
-            self._performer.load(instrument, net)
-            self._start_control()
-        else:
-            self._open(self._choice)
-        return self._opened()
+    def request_start_osc(self, port: int) -> None:
+        from noisysynth.engine.osc import OscServer
 
-    # parts
+        self.request_stop_osc()
+        self._osc = OscServer(self._inbox.put, lambda: self._memory["parameters"], self.tell, port)
 
-    def _need_portaudio(self) -> None:
-        if self._abandoned is not None:
-            raise UserError(_SERVER_ENDED)
+    def request_stop_osc(self) -> None:
+        osc, self._osc = self._osc, None
+        if osc is not None:
+            osc.close()
 
-    def _load(self, path: Path) -> None:
-        self._instrument, self._net = _read(path)
+    # requests: the rack
 
-    def _open(self, choice: AudioChoice) -> None:
-        """Open the device chosen, else the system's default, else go on unheard; the player is told why."""
-        self._close_stream()
-        told = ""
-        for attempt in dict.fromkeys((choice, AudioChoice(block_size=choice.block_size), AudioChoice())):
-            problem = self._try_to_open(attempt)
-            if not problem:
-                break
-            if problem != told:
-                self.tell(problem)
-            told = problem
-        else:
-            # Unheard, the block size matters to nobody, and it may be what was wrong.
-            self._choice = dataclasses.replace(choice, block_size=AudioChoice.block_size)
-            self._prepare(choice.sample_rate or _SILENT_SAMPLE_RATE, self._choice.block_size)
-            self._stream = SilentStream(self._state, self._choice.block_size)
-        self._start_control()
+    def request_load_instrument(self, path: Path, part: int) -> None:
+        instrument, net = self._shelf.take(path)
+        self._playing.load(part, instrument, net)
+        self._paths[part] = path
+        self._shelf.keep_only(self._paths)
 
-    def _try_to_open(self, choice: AudioChoice) -> str:
-        """Open the device; return why not, or ''. No stream may be open."""
-        if self._abandoned is not None:
-            return _SERVER_ENDED
-        try:
-            # PortAudio's list of devices dates from when it started.
-            audio.rescan()
-            self._prepare(audio.negotiate(choice), choice.block_size)
-            self._stream = audio.OutputStream(self._state, choice)
-        except UserError as error:
-            return str(error)
-        except Exception as error:  # drivers fail in ways of their own, and the engine must outlive them
-            return f"the sound device cannot be opened: {' '.join(str(error).split())[:160]}"
-        self._choice = choice
-        return ""
+    def request_unload_instrument(self, part: int) -> None:
+        self._playing.unload(part)
+        self._paths[part] = None
+        self._shelf.keep_only(self._paths)
 
-    def _prepare(self, sample_rate: int, block_size: int) -> None:
-        assert self._instrument is not None
-        assert self._net is not None
-        midi_events = self._midi_events
-        parameters = self._state["parameters"].copy()
-        prepare(self._state, self._instrument.spec, sample_rate)
-        self._state["midi_events"] = midi_events
-        self._state["parameters"] = parameters
-        self._performer = Performer(self._instrument, self._net, self._state[0], block_size, like=self._performer)
+    def request_set_tuning(self, scl: Path | None, kbm: Path | None) -> None:
+        self._playing.set_tuning(EQUAL if scl is None else read_tuning(scl, kbm))
 
-    def _start_control(self) -> None:
-        assert self._stream is not None
-        assert self._performer is not None
-        self._control = ControlThread(
-            self._performer, self._state[0], self._stream, self._choice.block_size, self._inbox
-        )
+    def request_learn(self, part: int, parameter_id: str) -> None:
+        index = PARAMETER_INDEX[parameter_id]
+        self._playing.on_rack(lambda rack: rack.learned.learn(part, index))
 
-    def _fade_out(self) -> None:
-        self._inbox.put(make_event(EventKind.PANIC))
-        deadline = time.monotonic() + 0.5
-        time.sleep(2 * RELEASE_FADE_S)
-        while self._state["active_voices"][0] and time.monotonic() < deadline:
-            time.sleep(0.005)
-        # One more block leaves the device's buffer.
-        time.sleep(2 * self._choice.block_size / float(self._state["sample_rate"][0]))
+    def request_forget_learned(self, part: int, parameter_id: str) -> None:
+        index = PARAMETER_INDEX[parameter_id]
+        self._playing.on_rack(lambda rack: rack.learned.forget(part, index))
 
-    def _close_stream(self) -> None:
-        if self._control is not None:
-            self._control.stop()
-            self._control = None
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+    def request_cancel_learning(self) -> None:
+        self._playing.on_rack(lambda rack: rack.learned.cancel())
 
-    def _opened(self) -> OpenedAudio:
-        stream = self._stream
-        assert stream is not None
-        return OpenedAudio(
-            not isinstance(stream, SilentStream),
-            stream.name,
-            int(stream.sample_rate),
-            self._choice.block_size,
-            float(stream.latency_s),
-        )
+    # requests: the recorder
 
-    def _watch(self) -> None:
-        """Notice a device that went away, and come back when there is one."""
-        if self._control is not None and self._control.error is not None:
-            error, self._control.error = self._control.error, None
-            self.tell(f"the engine stumbled ({error!r}); it starts again")
-            self._open(self._choice)
-            self._send("audio", self._opened())
-        stream = self._stream
-        if stream is None or isinstance(stream, SilentStream):
-            return
-        if stream.active:
-            return
-        if stream.dies_with_server:
-            self.tell(_SERVER_ENDED)
-            self._abandon(stream)
-        else:
-            self.tell(f"sound device {stream.name!r} is gone; choose another in Audio & MIDI")
-            self._open(self._choice)
-        self._send("audio", self._opened())
+    def request_start_recording(self, path: Path) -> None:
+        from noisysynth.engine.recorder import Recorder
 
-    def _abandon(self, stream: audio.OutputStream) -> None:
-        """Go on unheard without touching PortAudio again."""
-        if self._control is not None:
-            self._control.stop()
-        self._abandoned = stream
-        self._prepare(int(stream.sample_rate), self._choice.block_size)
-        self._stream = SilentStream(self._state, self._choice.block_size)
-        self._start_control()
+        self._end_recording()
+        recorder = Recorder(self._shared["state"][0])
+        recorder.start(path)
+        self._recorder = recorder
+
+    def request_stop_recording(self) -> float:
+        return self._end_recording()
+
+    def _end_recording(self) -> float:
+        """Seconds of the recording that ends; 0 without one."""
+        recorder, self._recorder = self._recorder, None
+        self._memory["recorded_s"] = 0.0
+        return float(recorder.stop()) if recorder is not None else 0.0
 
     def _shut_down(self) -> None:
+        self.request_stop_osc()
         if self._midi is not None:
             self._midi.close()
-        if self._stream is not None:
-            self._fade_out()
-        self._close_stream()
-        del self._state
-        with contextlib.suppress(BufferError):
-            self._memory.close()
+        self._end_recording()
+        self._playing.end()
 
 
-def _read(path: Path) -> tuple[Instrument, ControlNet]:
-    instrument = read_instrument(path)
-    # A dict keeps the order and drops the second mention of the CPU.
-    return instrument, ControlNet(instrument, list(dict.fromkeys((choose_provider(instrument), CPU))))
+def _warm_up() -> None:
+    """Load what the first note needs: kernels, noise loops, a rack that has played."""
+    compiled_callback()
+    shared = np.zeros(1, SHARED_DTYPE)
+    prepare(shared["state"], _USUAL_SAMPLE_RATE)
+    forget_all(shared["memory"])
+    rack = Rack(shared["state"][0], shared["memory"][0], Arena(_USUAL_SAMPLE_RATE), AudioChoice.block_size)
+    rack.handle(make_event(EventKind.NOTE_ON, 60, 0.5)[0], 0)
+    rack.advance()
 
 
-def main(events: Connection, requests: Connection, state_name: str, path: Path, choice: AudioChoice) -> None:
-    """Entry of the spawned process."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(-5)  # only the privileged may; the callback's own thread is the host API's business
-    EngineProcess(events, requests, state_name).serve(path, choice)
+def main(events: Connection, requests: Connection, spare: bool) -> None:
+    """Entry of the spawned process: become an engine once the client says so."""
+    sys.setswitchinterval(_SWITCH_S)
+    if not spare:
+        with contextlib.suppress(OSError, AttributeError):
+            os.nice(-5)  # only the privileged may; the callback's own thread is the host API's business
+    shelf = Shelf()
+    if spare:
+        in_spare_time(_warm_up)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, what = requests.recv()[-2:]
+            if kind == "prepare":
+                in_spare_time(functools.partial(shelf.stock, what.instruments))
+            elif kind == "begin":
+                EngineProcess(events, requests, what, shelf).serve()
+                return
+            else:
+                return
