@@ -53,5 +53,14 @@ def jit(function: Any, **options: Any) -> Any:
         "error_model": "numpy",
         "nogil": True,
         "cache": True,
+        "_nrt": True,
     } | options
     return nb.njit(**options)(function)
+
+
+def bare_jit(function: Any) -> Any:
+    """The same without numba's runtime: no counting of references to arrays; what would allocate does not compile.
+
+    For the innermost: only arrays that came in, or rows of them, and none to be given back.
+    """
+    return jit(function, _nrt=False)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from noisysynth.dsp.compiling import jit
+from noisysynth.dsp.compiling import bare_jit
 from noisysynth.dsp.harmonic import add_partials, partials_below_nyquist
 from noisysynth.dsp.oscillator import fill_rotation
+from noisysynth.dsp.spectral_filter import weight_bands, weight_partials
+from noisysynth.dsp.stretched import add_stretched_partials, seed_rotator
 from noisysynth.dsp.tilt import weigh_tilt
-from noisysynth.engine.render_shims import (
-    add_stretched_partials,
-    seed_rotator,
-    weight_bands,
-    weight_partials,
-)
 from noisysynth.engine.state import CONTROLS, NOISE_BANDS, QUANTUM, RING, Control, PartSetting
 
 ATTACK_FADE_S = 0.001  # hides the step of a note that begins loud
@@ -35,7 +31,7 @@ _TAPER_START = 0.9
 _INAUDIBLE = np.float32(1e-8)
 
 
-@jit
+@bare_jit
 def start_fade(state, voice):  # type: ignore[no-untyped-def]
     """Fade the voice out; one that has not been heard yet ends at once."""
     if state.voice_active[voice] != 0:
@@ -44,7 +40,7 @@ def start_fade(state, voice):  # type: ignore[no-untyped-def]
             state.voice_active[voice] = 0
 
 
-@jit
+@bare_jit
 def start_voice(state, voice, note_id, onset, part, n_partials):  # type: ignore[no-untyped-def]
     """Begin at the voice's frame 0, which is already in its ring; a note that comes late begins now."""
     state.voice_active[voice] = 1
@@ -67,7 +63,7 @@ def start_voice(state, voice, note_id, onset, part, n_partials):  # type: ignore
         state.voice_noise[voice, b] = state.ring_noise[voice, 0, b]
 
 
-@jit
+@bare_jit
 def _head_for_frame(state, voice):  # type: ignore[no-untyped-def]
     """Advance the voice by one quantum and choose the frame it heads for. Return quanta until it is reached."""
     age = state.voice_age[voice] + 1
@@ -81,7 +77,7 @@ def _head_for_frame(state, voice):  # type: ignore[no-untyped-def]
     return state.frame_quanta - age % state.frame_quanta
 
 
-@jit
+@bare_jit
 def _weigh(state, controls, weights, partials, n, hz, mode):  # type: ignore[no-untyped-def]
     """weights [n]: the partials as heard, with level, tilt and filter, and nothing at Nyquist."""
     nyquist = np.float32(0.5 * state.sample_rate)
@@ -105,7 +101,7 @@ def _weigh(state, controls, weights, partials, n, hz, mode):  # type: ignore[no-
         weight_partials(weights, n, hz, stretch, mode, controls[_CUTOFF], controls[_RESONANCE])
 
 
-@jit
+@bare_jit
 def _begin(state, voice, controls, mode):  # type: ignore[no-untyped-def]
     """What the voice would have been heard as at the beginning of its first quantum, and where its phase was."""
     hz = state.voice_hz[voice] * controls[_RATIO]
@@ -116,7 +112,7 @@ def _begin(state, voice, controls, mode):  # type: ignore[no-untyped-def]
     _weigh(state, controls, state.voice_heard[voice], state.voice_partials[voice], n, hz, mode)
 
 
-@jit
+@bare_jit
 def _add_tone(state, voice, heard, heading, hz_start, hz_end, first):  # type: ignore[no-untyped-def]
     """Fill state.voice_out, or return False when there is nothing to hear. Either way the phase moves on."""
     count = state.voice_n_partials[voice]
@@ -151,7 +147,7 @@ def _add_tone(state, voice, heard, heading, hz_start, hz_end, first):  # type: i
     return True
 
 
-@jit
+@bare_jit
 def _add_noise(state, voice, slot, share, mode):  # type: ignore[no-untyped-def]
     """Add the power of the voice's noise bands, left and right, to that of its part."""
     noise = state.voice_noise[voice]
@@ -178,7 +174,7 @@ def _add_noise(state, voice, slot, share, mode):  # type: ignore[no-untyped-def]
         part_right[b] += power[b] * right
 
 
-@jit
+@bare_jit
 def render_voice(state, voice):  # type: ignore[no-untyped-def]
     """Add the voice to part_left, part_right and noise_power."""
     part = state.voice_part[voice]

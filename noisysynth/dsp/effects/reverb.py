@@ -286,14 +286,17 @@ def process(audio, n, memory, values, sample_rate):  # type: ignore[no-untyped-d
 
 
 @jit
+def _forget_lines(lines, size):  # type: ignore[no-untyped-def]
+    # A range in steps of `size` would bring code that raises an error for steps of 0.
+    for i in range(lines.shape[0] // size):
+        forget_line(lines[i * size : (i + 1) * size])
+
+
+@jit
 def reset(memory, sample_rate):  # type: ignore[no-untyped-def]
     for i in range(_RINGS):
         memory[i] = np.float32(0)
     pre_rings, diffusers, rings = _rings(memory, sample_rate)
-    for size, lines in (
-        (_pre_size(sample_rate), pre_rings),
-        (_diffuser_size(sample_rate), diffusers),
-        (_line_size(sample_rate), rings),
-    ):
-        for start in range(0, lines.shape[0], size):
-            forget_line(lines[start : start + size])
+    _forget_lines(pre_rings, _pre_size(sample_rate))
+    _forget_lines(diffusers, _diffuser_size(sample_rate))
+    _forget_lines(rings, _line_size(sample_rate))
