@@ -29,6 +29,9 @@ class FakeEngine(EngineClient):
         self.latents: list[NDArray[np.float32]] = []
         self.parameters_set: list[tuple[str, float]] = []
         self.engine_values = default_values()
+        self.chosen_preset = (-1, 0)  # and how often one was chosen
+        self.waiting: tuple[int, str] | None = None  # for a controller
+        self.bindings: dict[tuple[int, int], tuple[int, str]] = {}  # (channel, controller) -> (part, parameter)
         self.meters: dict[str, Any] = {}
         self.pending_notices: list[str] = [] if sound else ["no sound device: nothing is plugged in"]
         self.devices = [
@@ -69,6 +72,7 @@ class FakeEngine(EngineClient):
         value: float = 0.0,
         *,
         channel: int = 0,
+        part: int | None = None,
         latent: NDArray[np.float32] | None = None,
         time: int = -1,
     ) -> None:
@@ -82,7 +86,7 @@ class FakeEngine(EngineClient):
         elif kind in (EventKind.PANIC, EventKind.ALL_NOTES_OFF):
             self.held.clear()
 
-    def set_parameter(self, parameter_id: str, value: float) -> None:
+    def set_parameter(self, parameter_id: str, value: float, part: int = 0) -> None:
         self.parameters_set.append((parameter_id, value))
         self.engine_values[parameter_id] = value
 
@@ -131,7 +135,26 @@ class FakeEngine(EngineClient):
                 mono += 0.2 * velocity / partial * np.sin(2 * np.pi * f0_hz * partial * time_s + partial)
         return np.repeat(mono[:, None], 2, axis=1).astype(np.float32)
 
-    def parameter_values(self) -> dict[str, float]:
+    def preset(self, part: int = 0) -> tuple[int, int]:
+        return self.chosen_preset
+
+    def learning(self) -> tuple[int, str] | None:
+        return self.waiting
+
+    def learned(self) -> dict[tuple[int, int], tuple[int, str]]:
+        return dict(self.bindings)
+
+    def learn(self, parameter_id: str, part: int = 0) -> None:
+        self._maybe_refuse()
+        self.waiting = (part, parameter_id)
+
+    def cancel_learning(self) -> None:
+        self.waiting = None
+
+    def forget_learned(self, parameter_id: str, part: int = 0) -> None:
+        self.bindings = {key: bound for key, bound in self.bindings.items() if bound != (part, parameter_id)}
+
+    def parameter_values(self, part: int = 0) -> dict[str, float]:
         return dict(self.engine_values)
 
     def notices(self) -> list[str]:
@@ -155,6 +178,6 @@ class FakeEngine(EngineClient):
         self._maybe_refuse()
         self.inputs[port] = enabled
 
-    def load_instrument(self, path: Path) -> None:
+    def load_instrument(self, path: Path, part: int = 0) -> None:
         self._maybe_refuse()
         self.instrument = path

@@ -37,10 +37,13 @@ def run_window(
     audio: Mapping[str, Any] | None = None,
     client_factory: Callable[[], EngineClient] = EngineClient,
     session_file: Path | None = None,
+    osc_port: int | None = None,
 ) -> int:
     """Open the window and stay until it is closed; returns the exit code. `audio`: fields of AudioChoice."""
     application = make_application()
-    window = Window(Player(client_factory), session_file or session_path())
+    player = Player(client_factory)
+    player.osc_port = osc_port
+    window = Window(player, session_file or session_path())
 
     def interrupted(*_: object) -> None:
         # From a signal handler only to the event loop: a handler may run in the middle of a repaint.

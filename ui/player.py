@@ -8,17 +8,19 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from noisysynth.effects import EFFECTS
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
 from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, read_instrument
-from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.held_notes import HeldNotes
 from noisysynth.ui.latent_map import LatentMap
 from noisysynth.ui.requests import Requests
 
-# A preset does not touch these: they belong to the player and the room, not to the sound.
-KEPT_BY_PRESETS = frozenset(("volume", "tune", "bend_range", "morph_time"))
+# What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
+NOT_OF_THE_SOUND = KEPT_BY_PRESETS | {row.id for row in PARAMETERS if row.rack}
+INSERTS = tuple(f"insert_{number}" for number in range(1, N_INSERTS + 1))
 # The engine may still report the old value for a moment after the window sent a new one.
 ECHO_S = 0.3
 AUDITION_MS = 700
@@ -30,7 +32,7 @@ START_TIMEOUT_S = 120.0  # the first start of all compiles the kernels
 class Player(QObject):
     """Views call its methods and listen to its signals; they never see the client.
 
-    `client_factory` makes one EngineClient per engine process, so a dead engine can be replaced.
+    The client replaces an engine that dies by itself; `client_factory` makes a new client once that was given up.
     """
 
     instrument_changed = Signal()
@@ -38,6 +40,7 @@ class Player(QObject):
     parameter_changed = Signal(str, float)
     blend_changed = Signal(object)  # share of each preset at the pad's place, [presets]
     engine_changed = Signal()  # starting, running, stopped
+    learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
     edited = Signal()  # something that the session keeps
 
@@ -53,11 +56,15 @@ class Player(QObject):
         self.values = default_values()
         self.audio = AudioChoice()
         self.muted_midi_inputs: set[str] = set()
+        self.osc_port: int | None = None
         self.starting = False
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
         self._map: LatentMap | None = None
         self._touched: dict[str, float] = {}
+        self.learning = ""  # parameter that waits for a MIDI controller
+        self.learned: dict[str, str] = {}  # what moves a parameter, in words
+        self._preset_changes = 0  # of the engine, as far as we followed
         self._audition_note = -1
         self._audition = QTimer(self, singleShot=True, interval=AUDITION_MS)
         self._audition.timeout.connect(self._end_audition)
@@ -76,7 +83,7 @@ class Player(QObject):
         self.starting, self.failure = True, ""
         self.engine_changed.emit()
         client, audio = self._client_factory(), self.audio
-        muted = frozenset(self.muted_midi_inputs)
+        muted, osc_port = frozenset(self.muted_midi_inputs), self.osc_port
 
         def work() -> EngineClient:
             try:
@@ -84,6 +91,8 @@ class Player(QObject):
                 for port, heard in client.midi_inputs():
                     if heard and port in muted:
                         client.listen_midi(port, False)
+                if osc_port is not None:
+                    client.start_osc(osc_port)
             except BaseException:
                 client.stop()
                 raise
@@ -93,6 +102,7 @@ class Player(QObject):
 
     def _started(self, client: EngineClient) -> None:
         self._client, self.starting = client, False
+        self._preset_changes = client.preset()[1]
         self._send_everything()
         self.engine_changed.emit()
 
@@ -117,9 +127,11 @@ class Player(QObject):
         client, self._client = self._client, None
         self.notes.forget()
         self.failure = "the engine stopped"
-        self.noticed.emit("the engine stopped unexpectedly; press Restart")
         if client is not None:
+            for line in client.notices():
+                self.noticed.emit(line)
             self.requests.ask(client.stop)
+        self.noticed.emit("the engine stopped and does not come back; press Restart")
         self.engine_changed.emit()
 
     # instrument and presets
@@ -171,16 +183,22 @@ class Player(QObject):
         return self.instrument.presets[self.preset].name
 
     def select_preset(self, index: int) -> None:
-        """Set the preset's latent, its place on the pad and its parameters; others of the sound to default."""
+        """Set the preset's latent, its place on the pad and its parameters; others of the sound to default.
+
+        The engine is told what changes, and the place always.
+        """
         if self.instrument is None or self._map is None or not 0 <= index < len(self.instrument.presets):
             return
         self.preset = index
         preset, place = self.instrument.presets[index], self._map.places[index]
-        values = {row.id: row.default for row in PARAMETERS if row.id not in KEPT_BY_PRESETS}
+        values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
+        for parameter_id, value in preset.parameters.items():
+            values |= insert_defaults(parameter_id, value)
         values |= {key: value for key, value in preset.parameters.items() if key in PARAMETER_INDEX}
         values |= {"pad_x": place.x, "pad_y": place.y}
         for parameter_id, value in values.items():
-            self._put(parameter_id, value)
+            if self.values[parameter_id] != value or parameter_id in ("pad_x", "pad_y"):
+                self._put(parameter_id, value)
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
@@ -236,6 +254,10 @@ class Player(QObject):
         if self._client is not None:
             self._client.set_parameter(parameter_id, value)
         self.parameter_changed.emit(parameter_id, value)
+        for value_id, default in insert_defaults(parameter_id, value).items():  # the engine does so by itself
+            self.values[value_id] = default
+            self._touched[value_id] = self._touched[parameter_id]
+            self.parameter_changed.emit(value_id, default)
 
     def _at_preset_place(self) -> bool:
         if self._map is None or self.preset < 0:
@@ -255,7 +277,7 @@ class Player(QObject):
 
     def _send_everything(self) -> None:
         """An engine that just started or changed its instrument knows nothing of our settings."""
-        for parameter_id, value in self.values.items():
+        for parameter_id, value in dict(self.values).items():  # a copy: an insert resets its values, which come next
             self._put(parameter_id, value)
         self._send_place()
 
@@ -310,14 +332,17 @@ class Player(QObject):
                 self.noticed.emit(line)
 
     def poll_parameters(self) -> None:
-        """Take over what MIDI controllers moved in the engine."""
+        """Take over what MIDI moved in the engine: presets by program changes, parameters by controllers."""
         if self._client is None:
             return
+        self._follow_program(self._client)
         settled = time.monotonic() - ECHO_S
         pad_moved = moved = False
         for parameter_id, value in self._client.parameter_values().items():
             index = PARAMETER_INDEX.get(parameter_id)
             if index is None or self._touched.get(parameter_id, 0.0) > settled:
+                continue
+            if value == self.values[parameter_id]:
                 continue
             row = PARAMETERS[index]
             if abs(row.to_position(value) - row.to_position(self.values[parameter_id])) < 1e-5:
@@ -330,6 +355,54 @@ class Player(QObject):
             self._send_place()
         if moved:
             self.edited.emit()
+
+    def _follow_program(self, client: EngineClient) -> None:
+        preset, changes = client.preset()
+        if changes != self._preset_changes:
+            self._preset_changes = changes
+            self.select_preset(preset)
+
+    # MIDI learn
+
+    def learn(self, parameter_id: str) -> None:
+        """Let the next controller that moves move this parameter."""
+        label = PARAMETERS[PARAMETER_INDEX[parameter_id]].label
+        self._teach(
+            lambda client: client.learn(parameter_id),
+            f"{label}: move a knob, fader or wheel of your MIDI controller",
+        )
+
+    def stop_learning(self) -> None:
+        self._teach(lambda client: client.cancel_learning())
+
+    def forget_controller(self, parameter_id: str) -> None:
+        self._teach(lambda client: client.forget_learned(parameter_id))
+
+    def _teach(self, ask: Callable[[EngineClient], None], told: str = "") -> None:
+        client = self._client
+        if client is None:
+            self.noticed.emit(self.failure or "the engine is still starting")
+            return
+        self.requests.ask(lambda: ask(client), lambda _: self.noticed.emit(told) if told else None, self.noticed.emit)
+
+    def poll_learned(self) -> None:
+        """See what the engine's controllers were taught."""
+        if self._client is None:
+            return
+        waiting = self._client.learning()
+        learning = waiting[1] if waiting is not None else ""
+        learned = {
+            parameter_id: f"controller {controller} of MIDI channel {channel + 1}"
+            for (channel, controller), (part, parameter_id) in self._client.learned().items()
+            if part == 0
+        }
+        if (learning, learned) == (self.learning, self.learned):
+            return
+        for parameter_id in learned.keys() - self.learned.keys():
+            label = PARAMETERS[PARAMETER_INDEX[parameter_id]].label
+            self.noticed.emit(f"{label} is moved by {learned[parameter_id]}")
+        self.learning, self.learned = learning, learned
+        self.learned_changed.emit()
 
     # audio and MIDI settings
 
@@ -367,6 +440,14 @@ class Player(QObject):
             self.edited.emit()
 
         self.requests.ask(lambda: client.listen_midi(port, enabled), heard, failed)
+
+
+def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:
+    """Knob positions that the effect of an insert begins with; nothing for other parameters and for no effect."""
+    if parameter_id not in INSERTS or kind < 1.0:
+        return {}
+    rows = EFFECTS[round(kind) - 1].parameters
+    return {f"{parameter_id}_{i}": row.to_position(row.default) for i, row in enumerate(rows, 1)}
 
 
 def _nothing() -> None:

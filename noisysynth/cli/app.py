@@ -16,6 +16,7 @@ POLL_S = 0.1
 START_TIMEOUT_S = 120.0  # the first start of all compiles the kernels
 BLOCK_SIZES = (16, 8192)
 SAMPLE_RATES = (8_000, 192_000)
+OSC_PORTS = (1024, 65_535)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host-api", metavar="NAME", help="such as ALSA, JACK or WASAPI")
     parser.add_argument("--block-size", type=int, metavar="N", help="samples per block; smaller answers sooner")
     parser.add_argument("--sample-rate", type=int, metavar="HZ", help="default: the device's own")
+    parser.add_argument(
+        "--osc-port",
+        type=int,
+        metavar="PORT",
+        help="listen to OSC messages on this port of this machine (docs/osc.md); default: do not",
+    )
     parser.add_argument("--demo-out", type=Path, metavar="WAV", default=Path("noisysynth-demo.wav"),
                         help="where the demo song goes when nothing can be heard (default: %(default)s)")  # fmt: skip
     options = parser.parse_args(arguments)
@@ -51,7 +58,8 @@ def _run(options: argparse.Namespace) -> int:
         if not problem:
             from noisysynth.ui.application import run_window
 
-            return run_window(options.instrument, audio)
+            osc = {} if options.osc_port is None else {"osc_port": options.osc_port}
+            return run_window(options.instrument, audio, **osc)
         _say(f"no window: {problem}")
     return _without_window(options, audio)
 
@@ -60,6 +68,7 @@ def _audio_options(options: argparse.Namespace) -> dict[str, Any]:
     """The fields of AudioChoice that were named."""
     for name, value, (low, high) in (
         ("--block-size", options.block_size, BLOCK_SIZES),
+        ("--osc-port", options.osc_port, OSC_PORTS),
         ("--sample-rate", options.sample_rate, SAMPLE_RATES),
     ):
         if value is not None and not low <= value <= high:
@@ -92,6 +101,8 @@ def _without_window(options: argparse.Namespace, audio: dict[str, Any]) -> int:
             # It was asked for by name: playing something else would hide the mistake.
             raise UserError(reason or "no sound device")
         if running:
+            if options.osc_port is not None:
+                client.start_osc(options.osc_port)
             for line in notices:
                 _say(line)
             _play(client, instrument)
