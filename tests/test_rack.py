@@ -11,6 +11,7 @@ import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
 from make_instrument import make_test_instrument
 
+from noisysynth.engine import rack as rack_module
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.engine.rack import Rack
 from noisysynth.engine.render import render_block
@@ -227,7 +228,7 @@ def test_another_rack_takes_over_how_one_was_set() -> None:
     bright = [make_event(EventKind.LATENT, latent=np.full(8, 0.7, np.float32), time=0)]
     first.render(song(bright, parameter(0, "pad_x", -0.4), parameter(0, "volume", 0.0), controller(0, 1, 0.5)), RATE)
     second = engine()
-    second.rack = Rack(second.state, first.memory, second.arena, 192)
+    second.rack = Rack(second._record, first.memory, second.arena, 192)
     instrument = make_test_instrument()
     second.rack.load(0, instrument, ControlNet(instrument))
     tone = [make_event(EventKind.NOTE_ON, 57, 0.8, time=RATE), *parameter(1.0, "noise_level", -60.0)]
@@ -242,7 +243,7 @@ def test_keys_that_were_down_sound_again_in_another_rack() -> None:
     first = engine()
     first.render(song(controller(0, 64, 1.0), note(0.1, 9.0, 60), note(0.1, 9.0, 64), note(0.1, 0.1, 67)), RATE)
     second = engine()
-    second.rack = Rack(second.state, first.memory, second.arena, 192)
+    second.rack = Rack(second._record, first.memory, second.arena, 192)
     instrument = make_test_instrument()
     second.rack.load(0, instrument, ControlNet(instrument))
     second.rack.resume_held()
@@ -265,3 +266,19 @@ def test_a_glide_is_continuous_and_arrives() -> None:
     assert not glide.moves_after(700)
     glide.forget_before(600)
     assert np.allclose(glide.at(np.array([600.0, 650, 700]))[:, 0], [0.5, 0.25, 0])
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_crowd_sounds_as_one_computed_frame_by_frame(stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer frames from the network, on straight lines in between: held notes, releases, a morph."""
+    events = song(
+        *(note(0.1, 0.7, 40 + 5 * i) for i in range(8)),
+        parameter(0, "noise_level", -60.0),
+        parameter(0, "morph_time", 0.3),
+        parameter(0.4, "pad_x", 0.6),
+    )
+    every = engine().render(events, RATE)
+    monkeypatch.setattr(rack_module, "_STRIDES", ((1000, stride),))
+    some = engine().render(events, RATE)
+    assert not np.array_equal(every, some)
+    assert level_db(some - every, every) < -45

@@ -36,7 +36,7 @@ class OfflineEngine:
         memory = np.zeros(1, MEMORY_DTYPE)
         forget_all(memory)
         self.memory = memory[0]
-        self.rack = Rack(self.state, self.memory, self.arena, self._block_size)
+        self.rack = Rack(self._record, self.memory, self.arena, self._block_size)
         self.load(0, instrument)
 
     def load(self, part: int, instrument: Instrument) -> None:

@@ -40,7 +40,7 @@ from noisysynth.engine.channels import (
     Channel,
     MpeZones,
 )
-from noisysynth.engine.control_net import ControlNet
+from noisysynth.engine.control_net import ControlFrames, ControlNet
 from noisysynth.engine.learn import ControllerMap
 from noisysynth.engine.part import Part, follow_tempo
 from noisysynth.engine.queues import (
@@ -62,6 +62,7 @@ from noisysynth.engine.state import (
     RACK,
     RING,
     SETTINGS,
+    VOICES,
     Command,
     RackSetting,
     frame_samples,
@@ -77,11 +78,17 @@ from noisysynth.parameters import PARAMETER_INDEX, PARAMETER_OF_CC, PARAMETERS, 
 from noisysynth.spec import midi_to_hz
 
 # Frames a voice has at least beyond the one it heads for and beyond the device's block: 16 ms during which the control
-# thread may be late unheard. They are computed a few at a time: a call of the network costs more than a frame.
+# thread may be late unheard.
 LOOKAHEAD = 4
-REFILL = 3
-# Frames of all voices that one call computes: a millisecond's work, so a note that begins waits no longer.
-CHUNK = 160
+# A crowd gets frames from the network less often, for notes change slowly once they have begun: up to so many voices,
+# every n-th frame is computed and those between lie on straight lines. At 16 ms (the last) a vibrato of 5.5 Hz loses
+# 4 % of its depth. Frames are computed a few at a time, as a call of the network costs more than a frame.
+_STRIDES = ((32, 1), (96, 2), (VOICES, 4))
+_REFILL = np.array([0, 3, 5, 0, 9])  # by stride: frames missing before it is worth a call
+_MOST_REFILL = int(_REFILL.max())
+_SETTLED_S = 0.1  # since it began, or since its key went up
+# Rows of the network that one call computes: a millisecond's work, so a note that begins waits no longer.
+CHUNK = 80
 # A released note whose partials and bands are all below this (-100 dB) is over.
 _SILENT = 1e-5
 
@@ -90,17 +97,18 @@ _PEDALS = {CC_SUSTAIN: "sustain", CC_SOSTENUTO: "sostenuto", CC_SOFT: "soft"}
 
 
 class Rack:
-    """Plays on a row of STATE_DTYPE that was prepared, and keeps what should outlive it in a row of MEMORY_DTYPE."""
+    """Plays on a state [1], STATE_DTYPE, prepared; what should outlive it is kept in a row of MEMORY_DTYPE."""
 
-    def __init__(self, state: np.void, memory: np.void, arena: Arena, block_size: int) -> None:
+    def __init__(self, state: NDArray[np.void], memory: np.void, arena: Arena, block_size: int) -> None:
         """block_size: the most samples rendered without `advance` in between. UserError when it is too large.
 
         Parameters, latents, bends and wheels are taken from `memory`; instruments are to be loaded.
         """
-        self._state, self._memory, self._arena = state, memory, arena
-        self._sample_rate = float(state["sample_rate"])
+        self._queues, self._state = state, state[0]
+        self._memory, self._arena = memory, arena
+        self._sample_rate = float(self._state["sample_rate"])
         self._hop = frame_samples(self._sample_rate)
-        most = self._hop * (RING - LOOKAHEAD - REFILL - 1)
+        most = self._hop * (RING - LOOKAHEAD - _MOST_REFILL - 1)
         if block_size > most:
             raise UserError(f"block size {block_size} is too large; choose {most} or less")
         self.keep_ahead(block_size)
@@ -143,10 +151,11 @@ class Rack:
         controls = np.zeros((0, 0, CONTROLS), np.float32)
         noise = np.zeros((0, 0, NOISE_BANDS), np.float32)
         hz = np.zeros((0, 0))
-        push_frames(self._state, none, none, none, hz, nothing, nothing, noise, noise, controls)
-        push_controls(self._state, none, none, none, controls)
-        push_command(self._state, int(Command.SILENCE), 0, 0, 0, 0, 0)
-        frame_room(self._state)
+        push_frames(self._queues, none, none, none, hz, nothing, nothing, noise, noise, controls)
+        push_controls(self._queues, none, none, none, controls)
+        push_command(self._queues, int(Command.SILENCE), 0, 0, 0, 0, 0)
+        frame_room(self._queues)
+        consumed_frames(self._queues)
 
     # instruments
 
@@ -163,14 +172,14 @@ class Rack:
         here.sound, here.sound_id = sound, self._next_sound
         self._sounds[self._next_sound] = sound
         self._next_sound += 1
-        now = self._now()
+        now = self.now()
         sound.glide.head_for(here.latent_goal(), now, 1.0)
         here.modulation.refresh(now, here.tempo_bpm)
         self._write_room(part, instrument)
 
     def unload(self, part: int) -> None:
         """Leave the part empty; notes that sound are released."""
-        self.parts[part].release_all(self._now())
+        self.parts[part].release_all(self.now())
         self.parts[part].sound = None
         self._memory["latent_known"][part] = 0
         self._memory["preset"][part] = -1
@@ -179,7 +188,7 @@ class Rack:
     def _write_room(self, part: int, instrument: Instrument) -> None:
         self._room_half[part] ^= 1
         self._arena.write_response(part, self._room_half[part], room_at(instrument, self._sample_rate))
-        push_command(self._state, int(Command.ROOM), part, 0, self._room_half[part], part, 0)
+        push_command(self._queues, int(Command.ROOM), part, 0, self._room_half[part], part, 0)
 
     def set_tuning(self, tuning: Tuning) -> None:
         """From the next note on."""
@@ -187,23 +196,24 @@ class Rack:
 
     def resume_held(self) -> None:
         """Start the notes whose keys are down, as `memory` has it: after the engine began anew."""
-        now = self._now()
+        now = self.now()
         for channel, key in np.argwhere(self._memory["held"] > 0.0):
             self._note_on(int(channel), int(key), float(self._memory["held"][channel, key]), None, now)
 
     def keep_ahead(self, samples: int) -> None:
         """Have frames for so many samples to be rendered in a row, as far as a voice can hold them."""
         self._burst = samples
-        self._lookahead = min(LOOKAHEAD + math.ceil(samples / self._hop), RING - REFILL - 1)
+        self._lookahead = min(LOOKAHEAD + math.ceil(samples / self._hop), RING - _MOST_REFILL - 1)
 
-    def _now(self) -> int:
-        return int(rendered_samples(self._state))
+    def now(self) -> int:
+        """The engine's clock: samples rendered so far."""
+        return int(rendered_samples(self._queues))
 
     # events
 
     def handle(self, event: np.void, time: int) -> None:
         """Take in one event (a row of EVENT_DTYPE) as happening at sample `time`, or now when that has passed."""
-        time = max(time, self._now())
+        time = max(time, self.now())
         kind, value = int(event["kind"]), float(event["value"])
         index, channel, part = int(event["index"]), int(event["channel"]), int(event["part"])
         if not np.isfinite(value) or not 0 <= channel < CHANNELS or part >= PARTS:
@@ -389,8 +399,8 @@ class Rack:
 
     def silence(self) -> None:
         """Fade everything out in milliseconds and forget notes, pedals, bends and wheels."""
-        push_command(self._state, int(Command.SILENCE), 0, 0, 0, 0, 0)
-        now = self._now()
+        push_command(self._queues, int(Command.SILENCE), 0, 0, 0, 0, 0)
+        now = self.now()
         for voice in self.voices.indices():
             self._let_go(int(voice))
         for channel in self.channels:
@@ -491,7 +501,7 @@ class Rack:
             else:
                 wanted = self.parts[row].settings()
             for index in np.flatnonzero(wanted != self._settings[row]):
-                if push_setting(self._state, row, int(index), time, wanted[index]):
+                if push_setting(self._queues, row, int(index), time, wanted[index]):
                     self._settings[row, index] = wanted[index]
                 else:
                     # A full queue means thousands of moves in one block; `advance` sends what they came to.
@@ -524,7 +534,7 @@ class Rack:
 
     def advance(self) -> bool:
         """Compute the most urgent frames, about a millisecond's work. True: more are missing, call again."""
-        position = self._now()
+        position = self.now()
         if self._unsent:
             self._update_settings(position)
         self._move_parts(position)
@@ -538,7 +548,7 @@ class Rack:
             self._forget_before(position)
             return False
         # A note that came late began late, and its frames count from there.
-        begun = pool.begins_at[voices] <= int(consumed_frames(self._state))
+        begun = pool.begins_at[voices] <= int(consumed_frames(self._queues))
         pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
         first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
         heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
@@ -548,62 +558,75 @@ class Rack:
         self._stale[:] = self._stale_controls[:] = False
         self._retell_voices(voices, heading_for, retell)
         pool.next_frame[voices] = np.where(stale, heading_for, np.maximum(pool.next_frame[voices], heading_for))
-        missing = heading_for + self._lookahead + REFILL + 1 - pool.next_frame[voices]
+        stride = self._stride(voices, position)
+        missing = heading_for + self._lookahead + _REFILL[stride] + 1 - pool.next_frame[voices]
         # The nearer a voice is to its last frame, the sooner; one that has not begun comes first of all.
         more = False
-        if missing.max() >= REFILL or not pool.started[voices].all():
-            more = self._compute_chunk(voices, missing)
+        if (missing >= _REFILL[stride]).any() or not pool.started[voices].all():
+            more = self._compute_chunk(voices, missing, stride)
         self._forget_before(position)
         return more
 
-    def _compute_chunk(self, voices: NDArray[np.int64], missing: NDArray[np.int64]) -> bool:
+    def _stride(self, voices: NDArray[np.int64], position: int) -> NDArray[np.int64]:
+        """Of how many frames one is computed, for each voice."""
+        stride = next(stride for most, stride in _STRIDES if len(voices) <= most)
+        if stride == 1:
+            return np.ones(len(voices), np.int64)
+        onset, off = self.voices.onset[voices], self.voices.off[voices]
+        long_ago = position - int(_SETTLED_S * self._sample_rate)
+        return np.where((onset < long_ago) & ((off == NO_TIME) | (off < long_ago)), stride, 1)
+
+    def _compute_chunk(self, voices: NDArray[np.int64], missing: NDArray[np.int64], stride: NDArray[np.int64]) -> bool:
         """The voices that need frames most, of one sound and with equally many to come; True when others wait."""
         pool = self.voices
         new = ~pool.started[voices]
-        first = int(np.argmax(np.where(new, 1 << 20, missing)))
+        first = int(np.argmax(np.where(new, 1 << 20, missing - _REFILL[stride])))
         # A new note gets what it needs to begin; the rest of its frames comes with everybody's.
-        count = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first])
+        rows = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first] - 1) // stride[first] + 1
+        count = (rows - 1) * int(stride[first]) + 1
         like = (pool.sound[voices] == pool.sound[voices[first]]) & (pool.part[voices] == pool.part[voices[first]])
-        like &= (new == new[first]) & ((missing >= count) if new[first] else (missing == count))
-        room = int(frame_room(self._state)) // (count + 1)
-        chosen = np.flatnonzero(like)[: min(room, max(CHUNK // count, 1))]
+        like &= (new == new[first]) & (stride == stride[first])
+        like &= (missing >= count) if new[first] else (missing == missing[first])
+        room = int(frame_room(self._queues)) // (count + 1)
+        chosen = np.flatnonzero(like)[: min(room, max(CHUNK // rows, 1))]
         if not chosen.size:
             return False  # the queue is full; the callback empties it within a block
-        self._compute(voices[chosen], count)
+        self._compute(voices[chosen], count, int(stride[first]))
         missing[chosen] -= count
-        return bool((missing >= REFILL).any() or (~pool.started[voices]).any())
+        return bool((missing >= _REFILL[stride]).any() or (~pool.started[voices]).any())
 
     def _frame_times(self, voices: NDArray[np.int64], first: NDArray[np.int64], count: int) -> NDArray[np.float64]:
         """Samples [n, count] of frames from `first` [n] on."""
         first_quantum = self.voices.onset[voices] // QUANTUM * QUANTUM
         return (first_quantum[:, None] + (first[:, None] + np.arange(count)) * self._hop).astype(np.float64)
 
-    def _compute(self, voices: NDArray[np.int64], count: int) -> None:
-        """Compute and queue the next `count` frames of these voices, all of one sound; start those that are new."""
+    def _compute(self, voices: NDArray[np.int64], count: int, stride: int) -> None:
+        """Compute and queue the next `count` frames of these voices, all of one sound; start those that are new.
+
+        The network is asked for every stride-th frame, first and last among them.
+        """
         pool = self.voices
         part, sound = self.parts[int(pool.part[voices[0]])], self._sounds[int(pool.sound[voices[0]])]
         times = self._frame_times(voices, pool.next_frame[voices], count)
-        notes = part.notes(voices, times)
-        controls = part.controls(notes)
+        controls = part.controls(part.notes(voices, times))
+        notes = part.notes(voices, times[:, ::stride])
+        rows = notes.times.shape[1]
         time_on, time_off = (each.astype(np.float32) for each in part.times(notes))
         z, moving = part.latents(sound, notes)
         pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
         if moving:
             # Every frame has a latent of its own: rows of one frame each.
             frames = sound.net.run(
-                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, count), np.repeat(velocity, count),
+                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, rows), np.repeat(velocity, rows),
                 time_on.reshape(-1, 1), time_off.reshape(-1, 1),
             )  # fmt: skip
-            f0_ratio, amplitude, harmonics, noise = (
-                values.reshape(len(voices), count, *values.shape[2:]) for values in frames
-            )
+            frames = ControlFrames(*(values.reshape(len(voices), rows, *values.shape[2:]) for values in frames))
         else:
-            f0_ratio, amplitude, harmonics, noise = sound.net.run(
-                z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off
-            )
+            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off)
+        f0_ratio, amplitude, harmonics, noise = (_between(values, stride) for values in frames)
         hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
         bad = push_frames(
-            self._state, voices, pool.note_id[voices], pool.next_frame[voices], hz,
+            self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz,
             f0_ratio, amplitude, harmonics, sound.to_engine_bands(noise), controls,
         )  # fmt: skip
         self.non_finite += bad
@@ -617,7 +640,7 @@ class Rack:
         )
         for voice in voices[~pool.started[voices]]:
             pool.begins_at[voice] = push_command(
-                self._state, int(Command.START), int(voice), int(pool.note_id[voice]), int(pool.onset[voice]),
+                self._queues, int(Command.START), int(voice), int(pool.note_id[voice]), int(pool.onset[voice]),
                 int(pool.part[voice]), sound.n_partials,
             )  # fmt: skip
             pool.started[voice] = True
@@ -636,7 +659,7 @@ class Rack:
                 continue
             part = self.parts[int(number)]
             controls = part.controls(part.notes(here, self._frame_times(here, first, count)))
-            if push_controls(self._state, here, pool.note_id[here], first, controls) < len(here) * count:
+            if push_controls(self._queues, here, pool.note_id[here], first, controls) < len(here) * count:
                 self._stale_controls[number] = True  # the queue is full: again next time
 
     def _forget_before(self, position: int) -> None:
@@ -672,15 +695,28 @@ class Rack:
         pool.key[voice] = NO_KEY
         if not pool.started[voice]:
             return  # the callback has never heard of it
-        tail = push_command(self._state, int(Command.FADE), voice, int(pool.note_id[voice]), 0, 0, 0)
+        tail = push_command(self._queues, int(Command.FADE), voice, int(pool.note_id[voice]), 0, 0, 0)
         # Without room in the queue the voice is asked again later.
         pool.busy_until[voice] = tail if tail > 0 else NEVER
 
     def _free_voices(self) -> None:
         pool = self.voices
-        read = int(consumed_frames(self._state))
+        read = int(consumed_frames(self._queues))
         for voice in np.flatnonzero(pool.busy_until):
             if pool.busy_until[voice] == NEVER:
                 self._let_go(int(voice))
             elif pool.busy_until[voice] <= read and self._state["voice_active"][voice] == 0:
                 pool.busy_until[voice] = 0
+
+
+def _between(values: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Frames [V, (R - 1) * stride + 1, ...] on straight lines through every stride-th one [V, R, ...]."""
+    if stride == 1 or values.shape[1] == 1:
+        return values
+    shape = (values.shape[0], (values.shape[1] - 1) * stride + 1, *values.shape[2:])
+    out = np.empty(shape, np.float32)
+    for step in range(stride):
+        share = np.float32(step / stride)
+        out[:, step:-1:stride] = values[:, :-1] + share * (values[:, 1:] - values[:, :-1])
+    out[:, -1] = values[:, -1]
+    return out
