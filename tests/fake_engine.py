@@ -14,6 +14,7 @@ from noisysynth.engine.state import SCOPE_LENGTH
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
 from noisysynth.parameters import default_values
+from noisysynth.ui.player import insert_defaults
 
 SAMPLE_RATE = 48_000
 
@@ -89,6 +90,7 @@ class FakeEngine(EngineClient):
     def set_parameter(self, parameter_id: str, value: float, part: int = 0) -> None:
         self.parameters_set.append((parameter_id, value))
         self.engine_values[parameter_id] = value
+        self.engine_values |= insert_defaults(parameter_id, value)
 
     def forget(self) -> None:
         """Empty what was remembered so far."""

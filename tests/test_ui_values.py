@@ -57,6 +57,7 @@ def test_shown_text_typed_back_gives_the_same_text(parameter: Parameter, positio
         ("chorus_depth", 2.5, "2.5 ms"),
         ("reverb_pre_delay", 15.0, "15 ms"),
         ("delay_sync", 0.75, "0.75 beats"),
+        ("delay_sync", 0.0, "Off"),
         ("compressor_ratio", 4.0, "4.0:1"),
         ("compressor_threshold", -48.0, f"{MINUS}48.0 dB"),  # the bottom, but no silence
     ],

@@ -184,6 +184,17 @@ def style_sheet() -> str:
     QMenu::separator {{ height: 1px; background: {LINE}; margin: {HALF}px; }}
 
     QListView {{ background: transparent; border: none; outline: none; }}
+    QFrame[choices="true"] {{ background: {RAISED}; border: 1px solid {LINE}; }}
+    QFrame[choices="true"] QListView::item {{ padding: 0 {UNIT}px; border-radius: {HALF}px; }}
+    QFrame[choices="true"] QListView::item:selected {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; }}
+    QTabBar::tab {{
+        color: {TEXT_QUIET}; background: transparent; border: none; border-bottom: 2px solid transparent;
+        padding: 0 {HALF}px; height: {3 * UNIT + HALF}px; font-size: {SMALL + 1}px;
+    }}
+    QTabBar::tab:hover {{ color: {TEXT}; }}
+    QTabBar::tab:selected {{ color: {TEXT}; border-bottom-color: {ACCENT}; }}
+    QTabBar::tab:focus:selected {{ background: {RAISED}; }}
+
     QScrollArea {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ background: transparent; width: {UNIT - 2}px; margin: 0; }}
     QScrollBar::handle:vertical {{ background: {LINE}; border-radius: {HALF - 1}px; min-height: {4 * UNIT}px; }}

@@ -23,7 +23,7 @@ from noisysynth.ui.controls.base import Control
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.morph_panel import MorphPanel
-from noisysynth.ui.player import KEPT_BY_PRESETS, Player
+from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
 from noisysynth.ui.preset_panel import PresetPanel
 from noisysynth.ui.session import Session, instrument_reference, load_session, resolve_instrument, save_session
 from noisysynth.ui.status_line import StatusLine
@@ -96,7 +96,13 @@ class Window(QMainWindow):
         self.setCentralWidget(central)
         self.morph.pad.setFocus()
         # Left to right, top to bottom; the pad first, because it is what one plays with.
-        order: list[QWidget] = [self.morph.pad, *self.knobs.knobs.values(), self.presets.search, self.presets.list]
+        order: list[QWidget] = [
+            self.morph.pad,
+            self.knobs.tabs,
+            *self.knobs.knobs.values(),
+            self.presets.search,
+            self.presets.list,
+        ]
         for before, after in itertools.pairwise(order):
             QWidget.setTabOrder(before, after)
 
@@ -236,6 +242,7 @@ class Window(QMainWindow):
         if not self._clock.isActive():
             self.player.status()
         self.player.poll_notices()
+        self.player.poll_learned()
 
     # events
 
@@ -325,4 +332,4 @@ def _audio_choice(session: Session, wanted: Mapping[str, Any]) -> AudioChoice:
 
 def _kept_by_player(session: Session) -> dict[str, float]:
     """For another instrument only what does not belong to the sound is restored."""
-    return {key: value for key, value in session.parameters.items() if key in KEPT_BY_PRESETS}
+    return {key: value for key, value in session.parameters.items() if key in NOT_OF_THE_SOUND}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QEnterEvent,
     QFocusEvent,
     QKeyEvent,
@@ -189,6 +190,7 @@ class ValueControl(Control):
     """A control of one parameter. `value_changed` is only emitted when the player moves it."""
 
     value_changed = Signal(float)
+    menu_asked = Signal(QPoint)  # the context menu, at this place of the screen
 
     def __init__(self, parameter: Parameter, name: str | None = None, parent: QWidget | None = None) -> None:
         super().__init__(name or parameter.label, parameter.help, parent)
@@ -196,6 +198,9 @@ class ValueControl(Control):
         self._value = parameter.default
         self._drag: RelativeDrag | None = None
         self._travel = 0.0  # unclipped position while dragging, so overshoot is not forgotten at the ends
+        self.moved_by = ""  # the MIDI controller that was taught to move it, in words
+        self.waiting = False  # for a controller to learn
+        self._turned = 0.0  # of the mouse wheel, not yet enough for the next choice
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._set_tooltip()
         self.describe()
@@ -232,6 +237,13 @@ class ValueControl(Control):
         self.describe()
         self.update()
 
+    def set_parameter(self, parameter: Parameter, name: str) -> None:
+        """Become the control of another row; its value is to be set next."""
+        self.parameter = parameter
+        self._drag = None
+        self._value = parameter.clip(self._value)
+        self.set_name(name, parameter.help)
+
     def change_value(self, value: float) -> None:
         """Set and tell, as every gesture of the player does."""
         value = self.parameter.clip(value)
@@ -257,7 +269,27 @@ class ValueControl(Control):
     def _set_tooltip(self) -> None:
         cc = self.parameter.midi_cc
         midi = f"\nMIDI controller {cc}." if cc is not None else ""
-        self.setToolTip(f"{self.name}: {format_range(self.parameter)}.\n{self.help_text}{midi}")
+        learned = f"\nMoved by {self.moved_by}." if self.moved_by else ""
+        self.setToolTip(f"{self.name}: {format_range(self.parameter)}.\n{self.help_text}{midi}{learned}")
+
+    def set_learned(self, moved_by: str, waiting: bool) -> None:
+        """Mark that a MIDI controller moves it, or that it waits for one."""
+        if (moved_by, waiting) != (self.moved_by, self.waiting):
+            self.moved_by, self.waiting = moved_by, waiting
+            self._set_tooltip()
+            self.update()
+
+    def paint_marks(self, painter: QPainter, rect: QRectF, dot: QPointF, radius: float = theme.RADIUS) -> None:
+        """Focus ring; a dashed frame while a controller is awaited, a dot (around its place) once there is one."""
+        self.paint_focus_ring(painter, rect, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self.waiting:
+            painter.setPen(QPen(theme.qcolor(theme.TIMBRE), 1.0, Qt.PenStyle.DashLine))
+            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        elif self.moved_by:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.qcolor(theme.TIMBRE))
+            painter.drawEllipse(dot, 2.0, 2.0)
 
     def describe(self) -> None:
         self.setAccessibleDescription(f"{self.value_text()}. {self.help_text}")
@@ -296,22 +328,34 @@ class ValueControl(Control):
         else:
             self.reset()
 
+    def step(self, share: float) -> float:
+        """A share of the way, but never less than from one choice to the next."""
+        return max(share, 1.0 / (len(self.parameter.choices) - 1)) if self.parameter.choices else share
+
     def wheelEvent(self, event: QWheelEvent) -> None:
-        step = WHEEL_STEP * (FINE if is_fine(event) else 1.0)
-        self.change_position(self.position + wheel_notches(event) * step)
+        step = self.step(WHEEL_STEP * (FINE if is_fine(event) else 1.0))
+        notches = wheel_notches(event)
+        if self.parameter.choices:  # a touchpad sends many small turns, each too small for a choice
+            self._turned += notches
+            notches = float(int(self._turned))
+            self._turned -= notches
+        self.change_position(self.position + notches * step)
         event.accept()
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_asked.emit(event.globalPos())
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = KEY_STEP * (FINE if is_fine(event) else 1.0)
+        step = self.step(KEY_STEP * (FINE if is_fine(event) else 1.0))
         key = event.key()
         if key in (Qt.Key.Key_Up, Qt.Key.Key_Right):
             self.change_position(self.position + step)
         elif key in (Qt.Key.Key_Down, Qt.Key.Key_Left):
             self.change_position(self.position - step)
         elif key == Qt.Key.Key_PageUp:
-            self.change_position(self.position + PAGE_STEP)
+            self.change_position(self.position + self.step(PAGE_STEP))
         elif key == Qt.Key.Key_PageDown:
-            self.change_position(self.position - PAGE_STEP)
+            self.change_position(self.position - self.step(PAGE_STEP))
         elif key == Qt.Key.Key_Home:
             self.change_value(self.parameter.minimum)
         elif key == Qt.Key.Key_End:

@@ -8,6 +8,7 @@ from noisysynth.parameters import Parameter
 
 MINUS = "\u2212"  # as wide as a plus, so signed numbers line up
 SILENCE = f"{MINUS}\u221e dB"
+NO_SYNC = "Off"  # of a length in beats
 NOTE_NAMES = ("C", "C\u266f", "D", "D\u266f", "E", "F", "F\u266f", "G", "G\u266f", "A", "A\u266f", "B")
 
 _UNIT_LABELS = {
@@ -61,6 +62,8 @@ def format_value(parameter: Parameter, value: float) -> str:
     """Short text of a value with its unit, such as '+3.0 dB' or '50 ms'; of a choice its label."""
     if is_silent(parameter, value):
         return SILENCE
+    if parameter.unit == "beats" and value < 0.005:
+        return NO_SYNC
     if parameter.choices and not counts(parameter):
         return parameter.choices[round(parameter.clip(value) - parameter.minimum)]
     if parameter.id in _KEYS:
@@ -118,6 +121,8 @@ def parse_value(parameter: Parameter, text: str) -> float:
     cleaned = text.strip().lower().replace(MINUS, "-").replace(",", ".")
     if parameter.choices and not counts(parameter):
         return _parse_choice(parameter, text.strip())
+    if parameter.unit == "beats" and cleaned == NO_SYNC.lower():
+        return parameter.minimum
     if parameter.unit == "dB" and re.fullmatch(r"-\s*(\u221e|inf)\s*(db)?", cleaned):
         return parameter.minimum
     if parameter.id in _KEYS and (note := re.fullmatch(r"([a-g])([#\u266fb\u266d]?)(-?\d)", cleaned)):
