@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from noisysynth.engine.audio import OutputStream
 from noisysynth.engine.offline import SilentStream
 from noisysynth.engine.priority import raise_thread_priority
-from noisysynth.engine.queues import rendered_samples
 from noisysynth.engine.rack import LOOKAHEAD, Rack
 from noisysynth.engine.state import frame_samples
 from noisysynth.errors import UserError
@@ -138,11 +137,7 @@ class ControlThread:
             if time.perf_counter() - began_s > _LONGEST_WITHOUT_FRAMES_S:
                 more = True
                 break
-        horizon = (
-            int(rendered_samples(self._state))
-            + self._burst
-            + LOOKAHEAD * frame_samples(float(self._state["sample_rate"]))
-        )
+        horizon = self._rack.now() + self._burst + LOOKAHEAD * frame_samples(float(self._state["sample_rate"]))
         while self._scheduled and self._scheduled[0][0] <= horizon:
             sample, _, event = heapq.heappop(self._scheduled)
             self._rack.handle(event[0], sample)
@@ -161,7 +156,7 @@ class ControlThread:
         sample_rate = float(self._state["sample_rate"])
         device_s = self._stream.time - (time.perf_counter() - came_s)
         sample = (device_s - float(self._state["stream_time_zero"])) * sample_rate
-        earliest = int(rendered_samples(self._state))
+        earliest = self._rack.now()
         latest = earliest + self._burst + self._block_size + int(2 * COMPUTE_ALLOWANCE_S * sample_rate)
         wanted = sample + self._block_size + COMPUTE_ALLOWANCE_S * sample_rate
         # A clock that jumps (a device that was suspended) must not make notes wait.

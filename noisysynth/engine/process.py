@@ -254,7 +254,7 @@ def _warm_up() -> None:
     shared = np.zeros(1, SHARED_DTYPE)
     prepare(shared["state"], _USUAL_SAMPLE_RATE)
     forget_all(shared["memory"])
-    rack = Rack(shared["state"][0], shared["memory"][0], Arena(_USUAL_SAMPLE_RATE), AudioChoice.block_size)
+    rack = Rack(shared["state"], shared["memory"][0], Arena(_USUAL_SAMPLE_RATE), AudioChoice.block_size)
     rack.handle(make_event(EventKind.NOTE_ON, 60, 0.5)[0], 0)
     rack.advance()
 
