@@ -34,6 +34,7 @@ from noisysynth.instrument import (
     MAX_FILE_BYTES,
     Direction,
     Preset,
+    Room,
     content_hash,
     instrument_bytes,
     parse_instrument,
@@ -646,3 +647,29 @@ def test_the_helper_makes_what_it_says() -> None:
     assert instrument.name == "Other"
     assert instrument.spec == SPEC
     assert dataclasses.replace(instrument).presets is instrument.presets
+
+
+def test_a_room_comes_back_as_it_was(tmp_path: Path) -> None:
+    response = np.random.default_rng(0).normal(0, 0.01, (2000, 2)).astype(np.float32)
+    path = write_test_instrument(tmp_path / "room.noisy", room=Room(response, 44_100))
+    room = read_instrument(path).room
+    assert room is not None
+    assert room.sample_rate == 44_100
+    assert np.array_equal(room.response, response)
+    assert read_instrument(write_test_instrument(tmp_path / "dry.noisy")).room is None
+
+
+@pytest.mark.parametrize(
+    ("room", "reason"),
+    [
+        (Room(np.zeros((0, 2), np.float32), 44_100), "empty"),
+        (Room(np.zeros((100_000, 2), np.float32), 44_100), "longer than 2 s"),
+        (Room(np.zeros((10, 3), np.float32), 44_100), "1 or 2"),
+        (Room(np.full((10, 2), np.nan, np.float32), 44_100), "not finite"),
+        (Room(np.full((1000, 1), 9.0, np.float32), 44_100), "too loud"),
+        (Room(np.zeros((10, 2), np.float32), 7), "sample rate"),
+    ],
+)
+def test_a_room_that_could_hurt_is_refused(room: Room, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=reason):
+        write_test_instrument(tmp_path / "room.noisy", room=room)

@@ -302,6 +302,8 @@ class Rack:
         self._retell(channel)
 
     def _control_change(self, channel: int, controller: int, value: float, time: int) -> None:
+        if not 0 <= controller <= 127:
+            return
         state = self.channels[channel]
         byte = round(value * 127)
         if controller in _PEDALS:

@@ -12,7 +12,7 @@ from noisysynth.engine.state import NOISE_BANDS
 from noisysynth.engine.tracks import Glide
 from noisysynth.instrument import Instrument
 from noisysynth.parameters import N_KNOBS
-from noisysynth.spec import noise_band_centers_hz
+from noisysynth.spec import noise_band_responses
 
 LATENT_PARAMETERS = ("pad_x", "pad_y", *(f"knob_{number}" for number in range(1, N_KNOBS + 1)))
 
@@ -57,21 +57,10 @@ def room_at(instrument: Instrument, sample_rate: float) -> NDArray[np.float32]:
 
 @functools.cache
 def _band_map(n_bands: int) -> NDArray[np.float32]:
-    """How the power of n_bands is shared out to NOISE_BANDS: [n_bands, NOISE_BANDS], rows sum to one."""
-    centers = noise_band_centers_hz(n_bands)
-    place = np.interp(centers, noise_band_centers_hz(NOISE_BANDS), np.arange(NOISE_BANDS))
-    if n_bands >= NOISE_BANDS:
-        low = np.minimum(place.astype(int), NOISE_BANDS - 2)
-        shares = np.zeros((n_bands, NOISE_BANDS), np.float32)
-        rows = np.arange(n_bands)
-        shares[rows, low] = 1.0 - (place - low)
-        shares[rows, low + 1] = place - low
-        return shares
-    # Fewer and wider bands: each of ours takes from the two it lies between, in proportion.
-    ours = np.interp(noise_band_centers_hz(NOISE_BANDS), centers, np.arange(n_bands))
-    low = np.minimum(ours.astype(int), n_bands - 2)
-    shares = np.zeros((n_bands, NOISE_BANDS), np.float32)
-    columns = np.arange(NOISE_BANDS)
-    shares[low, columns] = 1.0 - (ours - low)
-    shares[low + 1, columns] += ours - low
-    return shares / shares.sum(1, keepdims=True)
+    """How the power of n_bands is shared out to NOISE_BANDS: [n_bands, NOISE_BANDS], rows sum to one.
+
+    Each of ours takes what lies under it of the other's power spectrum.
+    """
+    frequencies_hz = np.arange(5.0, 24_000.0, 5.0)
+    shares = noise_band_responses(frequencies_hz, n_bands) @ noise_band_responses(frequencies_hz, NOISE_BANDS).T
+    return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
