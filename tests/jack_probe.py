@@ -1,4 +1,4 @@
-"""A JACK client that sends MIDI and hears audio in one clock, the server's: compiled, so that Python can't disturb it."""
+"""A JACK client that sends MIDI and hears audio by the server's clock; compiled, so that Python can't disturb it."""
 
 from __future__ import annotations
 
