@@ -11,13 +11,15 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, Parameter
+from noisysynth.ui.controls.bar import Bar
 from noisysynth.ui.controls.base import DRAG_TRAVEL_PX, KEY_STEP, WHEEL_STEP
+from noisysynth.ui.controls.choice import Choice, ChoiceList
 from noisysynth.ui.controls.keyboard import LOUDEST, SOFTEST, Keyboard
 from noisysynth.ui.controls.knob import Knob
 from noisysynth.ui.controls.meter import Meter, level_db
 from noisysynth.ui.controls.pad import NamedPoint, Pad
 from noisysynth.ui.controls.scope import WINDOW, Scope, trigger_start
-from noisysynth.ui.controls.values import note_name
+from noisysynth.ui.controls.values import counts, note_name
 from noisysynth.ui.controls.wheel import Wheel
 from noisysynth.ui.keyboard_panel import BEND, MODULATION
 
@@ -161,6 +163,137 @@ class TestKnob:
         assert knob.accessibleName() == "Volume"
         assert "20.0 dB" in knob.accessibleDescription()
         assert "dB" in knob.toolTip()
+
+
+def test_a_knob_of_whole_numbers_goes_from_one_to_the_next(qtbot: QtBot) -> None:
+    knob = Knob(PARAMETERS[PARAMETER_INDEX["unison"]])
+    shown(qtbot, knob, 80, 100)
+    qtbot.keyClick(knob, Qt.Key.Key_Up, SHIFT)
+    assert knob.value == 2.0
+    for _ in range(4):
+        turn_wheel(knob, 0.25)  # a touchpad
+    assert knob.value == 3.0
+    knob.take_text("5 voices")
+    assert knob.value == 5.0
+
+
+def test_marks_of_midi_learn(qtbot: QtBot) -> None:
+    knob = Knob(VOLUME)
+    shown(qtbot, knob, 80, 100)
+    plain = knob.grab().toImage()
+    knob.set_learned("", waiting=True)
+    waiting = knob.grab().toImage()
+    knob.set_learned("controller 20 of MIDI channel 1", waiting=False)
+    bound = knob.grab().toImage()
+    assert "controller 20 of MIDI channel 1" in knob.toolTip()
+    assert plain != waiting != bound != plain
+    knob.set_learned("", waiting=False)
+    assert knob.grab().toImage() == plain
+
+
+class TestChoice:
+    SHAPE = PARAMETERS[PARAMETER_INDEX["lfo_1_shape"]]
+
+    @pytest.fixture(params=[False, True], ids=["named", "bare"])
+    def choice(self, qtbot: QtBot, request: pytest.FixtureRequest) -> Choice:
+        choice = Choice(self.SHAPE, bare=request.param)
+        shown(qtbot, choice, 96, 24 if request.param else 100)
+        return choice
+
+    @staticmethod
+    def click(choice: Choice) -> ChoiceList:
+        place = choice.pill_rect().center()
+        press(choice, place.x(), place.y())
+        release(choice, place.x(), place.y())
+        assert choice.list is not None
+        return choice.list
+
+    def test_a_click_opens_the_list_and_another_chooses(self, choice: Choice, qtbot: QtBot) -> None:
+        opened = self.click(choice)
+        assert [opened.list.item(i).text() for i in range(opened.list.count())] == list(self.SHAPE.choices)
+        assert opened.list.currentRow() == 0
+        with qtbot.waitSignal(choice.value_changed) as told:
+            rect = opened.list.visualItemRect(opened.list.item(4))
+            qtbot.mouseClick(opened.list.viewport(), LEFT, pos=rect.center())
+        assert told.args == [4.0]
+        assert choice.value_text() == "Square"
+        qtbot.waitUntil(lambda: choice.list is None)
+
+    def test_keys_in_the_list(self, choice: Choice, qtbot: QtBot) -> None:
+        qtbot.keyClick(choice, Qt.Key.Key_Return)
+        assert choice.list is not None
+        qtbot.keyClick(choice.list.list, Qt.Key.Key_Down)
+        qtbot.keyClick(choice.list.list, Qt.Key.Key_Return)
+        assert choice.value == 1.0
+        qtbot.waitUntil(lambda: choice.list is None)
+        qtbot.keyClick(choice, Qt.Key.Key_Return)
+        qtbot.keyClick(choice.list.list, Qt.Key.Key_D)  # Drift: typing finds
+        assert choice.list.list.currentItem().text() == "Drift"
+        qtbot.keyClick(choice.list.list, Qt.Key.Key_Escape)
+        assert choice.value == 1.0
+        qtbot.waitUntil(lambda: choice.list is None)
+
+    def test_it_turns_like_a_knob(self, choice: Choice, qtbot: QtBot) -> None:
+        turn_wheel(choice, 1)
+        assert choice.value == 1.0
+        qtbot.keyClick(choice, Qt.Key.Key_Up)
+        assert choice.value == 2.0
+        qtbot.keyClick(choice, Qt.Key.Key_End)
+        assert choice.value == self.SHAPE.maximum
+        qtbot.keyClick(choice, Qt.Key.Key_Delete)
+        assert choice.value == self.SHAPE.default
+        place = choice.pill_rect().center()
+        press(choice, place.x(), place.y())
+        move(choice, place.x(), place.y() - DRAG_TRAVEL_PX / 2 - 1)
+        release(choice, place.x(), place.y() - DRAG_TRAVEL_PX / 2 - 1)
+        assert choice.value == 3.0
+        assert choice.list is None, "a drag is no click"
+
+    def test_double_click_is_the_default(self, choice: Choice, qtbot: QtBot) -> None:
+        choice.set_value(3.0)
+        opened = self.click(choice)
+        inside = opened.mapFromGlobal(choice.mapToGlobal(choice.pill_rect().center()))
+        mouse(opened, QEvent.Type.MouseButtonPress, inside.x(), inside.y())  # the second click lands on the popup
+        assert choice.value == self.SHAPE.default
+        qtbot.waitUntil(lambda: choice.list is None)
+
+    def test_a_click_outside_closes_without_a_choice(self, choice: Choice, qtbot: QtBot) -> None:
+        choice.set_value(3.0)
+        opened = self.click(choice)
+        mouse(opened, QEvent.Type.MouseButtonPress, opened.width() + 300, opened.height() + 300)
+        qtbot.waitUntil(lambda: choice.list is None)
+        assert choice.value == 3.0
+
+    def test_a_screen_reader_hears_name_and_choice(self, choice: Choice) -> None:
+        choice.set_value(6.0)
+        choice.describe()
+        assert choice.accessibleName() == "LFO 1 shape"
+        assert choice.accessibleDescription().startswith("Drift")
+        assert "Sine, Triangle" in choice.toolTip()
+
+
+class TestBar:
+    @pytest.fixture
+    def bar(self, qtbot: QtBot) -> Bar:
+        bar = Bar(PARAMETERS[PARAMETER_INDEX["mod_1_amount"]])
+        shown(qtbot, bar, 90, 24)
+        return bar
+
+    def test_drag_along_it(self, bar: Bar) -> None:
+        press(bar, 10, 10)
+        move(bar, 10 + DRAG_TRAVEL_PX / 4, 10)
+        release(bar, 60, 10)
+        assert bar.value == pytest.approx(0.5)
+
+    def test_double_click_and_typing(self, bar: Bar, qtbot: QtBot) -> None:
+        bar.set_value(0.5)
+        mouse(bar, QEvent.Type.MouseButtonDblClick, 20, 10)
+        assert bar.value == 0.0
+        qtbot.keyClick(bar, Qt.Key.Key_Return)
+        assert bar._editor is not None
+        bar._editor.setText("-25 %")
+        qtbot.keyClick(bar._editor, Qt.Key.Key_Return)
+        assert bar.value == -0.25
 
 
 class TestPad:
@@ -400,9 +533,10 @@ class TestScope:
         assert scope.frames_drawn == before
 
 
-def test_every_parameter_of_the_table_can_be_a_knob(qtbot: QtBot) -> None:
+def test_every_parameter_of_the_table_can_be_a_control(qtbot: QtBot) -> None:
     for parameter in PARAMETERS:
-        knob = Knob(parameter)
+        named = parameter.choices and not counts(parameter)
+        knob = Choice(parameter) if named else Knob(parameter)
         shown(qtbot, knob, 62, 72)
         for position in (0.0, 0.5, 1.0):
             knob.change_position(position)

@@ -10,14 +10,18 @@ import pytest
 from fake_engine import FakeEngine
 from make_instrument import make_test_instrument, write_test_instrument
 from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from noisysynth.effects import EFFECT_INDEX, EFFECTS
 from noisysynth.events import EventKind
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui.controls.choice import Choice
 from noisysynth.ui.controls.knob import Knob
-from noisysynth.ui.pages import DIRECTIONS, ON_THE_PAD, sections
-from noisysynth.ui.window import MINIMUM_SIZE, Window
+from noisysynth.ui.controls.values import format_value
+from noisysynth.ui.pages import DIRECTIONS, ON_THE_PAD, pages, sections
+from noisysynth.ui.window import DEFAULT_SIZE, MINIMUM_SIZE, Window
 
 pytest_plugins = ("ui_fixtures",)
 
@@ -74,6 +78,120 @@ class TestKnobs:
         for size in (MINIMUM_SIZE, (1280, 800), (1920, 1080)):
             window.resize(*size)
             qtbot.waitUntil(lambda: len(sizes()) == 1)
+
+
+class TestPages:
+    def test_every_page_fits_without_scrolling(self, window: Window, qtbot: QtBot) -> None:
+        window.resize(*DEFAULT_SIZE)
+        for page in pages():
+            window.knobs.turn_to(page.title)
+            qtbot.wait(20)
+            view = window.knobs.stack.currentWidget()
+            assert view.verticalScrollBar().maximum() == 0, page.title
+            for section in page.sections:
+                for control in (window.knobs.knobs[name] for name in section.parameters):
+                    if not control.isHidden():
+                        corner = control.mapTo(view, control.rect().bottomRight())
+                        assert view.rect().contains(corner), control.name
+                        assert control.width() >= control.minimumWidth(), control.name
+
+    def test_the_smallest_window_scrolls_down_but_never_sideways(self, window: Window, qtbot: QtBot) -> None:
+        window.resize(*MINIMUM_SIZE)
+        for page in pages():
+            window.knobs.turn_to(page.title)
+            qtbot.wait(20)
+            view = window.knobs.stack.currentWidget()
+            assert view.widget().width() == view.viewport().width(), page.title
+            assert view.widget().minimumSizeHint().width() <= view.viewport().width(), page.title
+
+    def test_tabs_turn_the_pages(self, window: Window, qtbot: QtBot) -> None:
+        tabs = window.knobs.tabs
+        assert window.knobs.knobs["brightness"].isVisible()
+        qtbot.mouseClick(tabs, LEFT, pos=tabs.tabRect(4).center())
+        assert window.knobs.knobs["mod_12_via"].isVisible()
+        assert not window.knobs.knobs["brightness"].isVisible()
+
+    def test_choices_are_lists_and_numbers_are_knobs(self, window: Window) -> None:
+        knobs = window.knobs.knobs
+        assert all(isinstance(knobs[name], Choice) for name in ("filter_mode", "lfo_1_sync", "mod_1_destination"))
+        assert all(isinstance(knobs[name], Knob) for name in ("unison", "transpose", "key_low"))
+        assert knobs["mod_3_source"].accessibleName() == "Mod 3 source"
+
+
+class TestInserts:
+    def test_an_effect_names_its_knobs_and_hides_what_it_lacks(self, window: Window, engine: FakeEngine) -> None:
+        window.knobs.turn_to("Effects")
+        knobs = window.knobs.knobs
+        assert not any(knobs[f"insert_1_{i}"].isVisible() for i in range(1, 7))
+        for kind, effect in enumerate(EFFECTS, 1):
+            knobs["insert_1"].change_value(kind)
+            seen = [knobs[f"insert_1_{i}"] for i in range(1, 7) if knobs[f"insert_1_{i}"].isVisible()]
+            assert [knob.name for knob in seen] == [row.label for row in effect.parameters]
+            for knob, row in zip(seen, effect.parameters, strict=True):
+                assert knob.value_text() == format_value(row, row.default)  # what the effect begins with
+                assert row.help in knob.toolTip()
+        assert not any(knobs[f"insert_2_{i}"].isVisible() for i in range(1, 7))
+
+    def test_its_knobs_send_positions_and_show_what_comes_back(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        knobs = window.knobs.knobs
+        knobs["insert_2"].change_value(1 + EFFECT_INDEX["drive"])
+        engine.forget()
+        tone = EFFECTS[EFFECT_INDEX["drive"]].parameters[1]
+        knobs["insert_2_2"].take_text("3 kHz")
+        assert engine.parameters_set == [("insert_2_2", pytest.approx(tone.to_position(3000.0)))]
+        qtbot.wait(400)  # until echoes are believed again
+        engine.engine_values["insert_2_2"] = 1.0
+        qtbot.waitUntil(lambda: knobs["insert_2_2"].value == pytest.approx(tone.maximum))
+
+    def test_a_restarted_engine_gets_the_values_after_the_effect(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        window.knobs.knobs["insert_1"].change_value(2)
+        window.player.set_parameter("insert_1_1", 0.9)
+        engine.forget()
+        window.player.restart()
+        qtbot.waitUntil(lambda: window.player.running)
+        sent = [name for name, _ in engine.parameters_set]
+        assert sent.index("insert_1") < sent.index("insert_1_1")
+        assert dict(engine.parameters_set)["insert_1_1"] == pytest.approx(0.9)
+        assert window.player.values["insert_1_1"] == pytest.approx(0.9)
+
+
+class TestMidiLearn:
+    def pick(self, window: Window, parameter_id: str, text: str) -> None:
+        menu = window.knobs.menu(parameter_id)
+        next(action for action in menu.actions() if text in action.text()).trigger()
+
+    def test_learn_shows_what_waits_and_what_it_got(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        cutoff = window.knobs.knobs["filter_cutoff"]
+        self.pick(window, "filter_cutoff", "Learn")
+        qtbot.waitUntil(lambda: cutoff.waiting)
+        assert "Cutoff" in window.status_line.notice.text
+        engine.waiting, engine.bindings = None, {(0, 71): (0, "filter_cutoff")}
+        qtbot.waitUntil(lambda: "controller 71" in cutoff.moved_by)
+        assert not cutoff.waiting
+        assert "Cutoff is moved by controller 71" in window.status_line.notice.text
+        self.pick(window, "filter_cutoff", "Forget")
+        qtbot.waitUntil(lambda: not cutoff.moved_by)
+
+    def test_waiting_can_be_stopped(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        self.pick(window, "mod_1_source", "Learn")
+        qtbot.waitUntil(lambda: window.player.learning == "mod_1_source")
+        self.pick(window, "mod_1_source", "Stop")
+        qtbot.waitUntil(lambda: window.player.learning == "")
+        assert engine.waiting is None
+
+    def test_a_right_click_opens_the_menu(self, window: Window, qtbot: QtBot) -> None:
+        knob = window.knobs.knobs["volume"]
+        place = knob.rect().center()
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, knob.mapToGlobal(place))
+        QApplication.sendEvent(knob, event)
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        assert any("Learn" in action.text() for action in menu.actions())
+        menu.close()
 
 
 class TestPerformance:
@@ -136,6 +254,26 @@ class TestPresets:
         assert len(engine.of_kind(EventKind.NOTE_ON)) == 1
         qtbot.waitUntil(lambda: len(engine.of_kind(EventKind.NOTE_OFF)) == 1, timeout=3000)
         assert window.top.preset.name == preset.name
+
+    def test_the_rack_and_the_mix_are_kept(self, window: Window) -> None:
+        kept = {"tempo": 90.0, "reverb_decay": 4.0, "send_reverb": -6.0, "channel": 3.0}
+        for parameter_id, value in kept.items():
+            window.player.set_parameter(parameter_id, value)
+        window.player.set_parameter("filter_mode", 1.0)
+        window.player.select_preset(1)
+        assert {name: window.player.values[name] for name in kept} == kept
+        assert window.player.values["filter_mode"] == 0.0
+
+    def test_a_program_change_selects_here_too(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+        engine.chosen_preset = (2, 1)
+        qtbot.waitUntil(lambda: window.player.preset == 2)
+        assert window.top.preset.name == make_test_instrument().presets[2].name
+        window.player.select_preset(0)
+        engine.chosen_preset = (2, 2)  # the same once more
+        qtbot.waitUntil(lambda: window.player.preset == 2)
+        engine.chosen_preset = (99, 3)  # no such preset
+        qtbot.wait(60)
+        assert window.player.preset == 2
 
     def test_no_audition_while_playing(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
         window.player.notes.press("test", 72, 0.5)
