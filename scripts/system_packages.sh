@@ -12,7 +12,7 @@ apt_play='python3-venv libportaudio2 libglib2.0-0t64|libglib2.0-0 libegl1 libgl1
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
     libwayland-cursor0 libwayland-egl1 fonts-dejavu-core'
 # jack_lsp and others: with jackd2 up to Debian 12, later on their own.
-apt_test='jackd2 jack-example-tools|jackd2 xvfb xdotool fluidsynth fluid-soundfont-gm'
+apt_test='jackd2 jack-example-tools|jackd2 xvfb xdotool fluidsynth fluid-soundfont-gm csound'
 apt_build='g++ python3-dev pkg-config libasound2-dev libjack-jackd2-dev'
 
 say() { echo "setup: $*"; }
