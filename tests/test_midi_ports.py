@@ -281,12 +281,12 @@ LISTENER = """
     print("closed", inputs.close(), flush=True)
 """
 PLAYER = """
-    import rtmidi, time
+    import rtmidi, sys, time
     out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="player")
     out.open_port(out.get_ports().index("noisysynth:in"))
-    time.sleep(0.2)
-    out.send_message([0x90, 60, 100])
-    time.sleep(0.2)
+    time.sleep(0.3)
+    out.send_message([0x90, int(sys.argv[1]), 100])
+    time.sleep(0.3)
 """
 
 
@@ -307,9 +307,9 @@ class Listener:
         for line in self.process.stdout:
             self.lines.append(line.strip())
 
-    def wait_for(self, part: str, times: int = 1) -> None:
+    def wait_for(self, part: str) -> None:
         deadline = time.monotonic() + 20.0
-        while sum(part in line for line in self.lines) < times:
+        while not any(part in line for line in self.lines):
             assert time.monotonic() < deadline, f"no {part!r} in {self.lines}"
             time.sleep(0.02)
 
@@ -338,26 +338,25 @@ def listener(request: pytest.FixtureRequest) -> Iterator[Callable[..., Listener]
             each.end()
 
 
-def play() -> None:
-    subprocess.run([sys.executable, "-c", textwrap.dedent(PLAYER)], check=True, timeout=30, capture_output=True)
+def play(key: int) -> None:
+    subprocess.run([sys.executable, "-c", textwrap.dedent(PLAYER), str(key)], check=True, timeout=30)
 
 
 @pytest.mark.jack
 def test_a_jack_server_dies_and_returns(tmp_path: Path, listener: Callable[..., Listener]) -> None:
-    name = "noisysynth-test-ports"
-    with servers.jack_dummy_server(tmp_path / "1.log") as server:
+    with servers.jack_dummy_server(tmp_path / "1.log", block_size=256) as server:
         name = server.name
         listening = listener()
         server.wait_for_port("noisysynth:in")
-        play()
+        play(60)
         listening.wait_for("1 60")
     listening.wait_for("JACK server is gone")
     listening.wait_for("2 60")  # the key that was down goes up
-    with servers.jack_dummy_server(tmp_path / "2.log", name=name) as server:
+    with servers.jack_dummy_server(tmp_path / "2.log", block_size=256, name=name) as server:
         server.wait_for_port("noisysynth:in")
         listening.wait_for("JACK server is there")
-        play()
-        listening.wait_for("1 60", times=2)
+        play(62)
+        listening.wait_for("1 62")
         assert listening.end() == 0
     assert "closed True" in listening.lines
     assert sum("JACK server is gone" in line for line in listening.lines) == 1
@@ -366,7 +365,7 @@ def test_a_jack_server_dies_and_returns(tmp_path: Path, listener: Callable[..., 
 
 @pytest.mark.jack
 def test_a_jack_server_that_hangs_stops_only_its_own_thread(tmp_path: Path, listener: Callable[..., Listener]) -> None:
-    with servers.jack_dummy_server(tmp_path / "jack.log") as server:
+    with servers.jack_dummy_server(tmp_path / "jack.log", block_size=256) as server:
         listening = listener("beat")
         server.wait_for_port("noisysynth:in")
         listening.wait_for("listening")

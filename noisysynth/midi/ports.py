@@ -215,11 +215,13 @@ class MidiInputs:
             self._systems.pop(api).close()
             jack.close()
             self._tell("the JACK server is gone; MIDI through it plays again when it is back")
-        if jack.connect():
-            if not self._start(api):
-                jack.close()
-            elif not first:
-                self._tell("the JACK server is there; MIDI through it plays")
+        if not jack.connect():
+            return
+        # The server answers, so rtmidi may go; and it must go first. Of clients that opened while the pulse was there,
+        # one in ten was never woken: each client of a process sets up the wake-up calls of all that come after it.
+        jack.close()
+        if self._start(api) and jack.connect() and not first:
+            self._tell("the JACK server is there; MIDI through it plays")
 
     def _start(self, api: int) -> bool:
         """Offer the virtual port on a system; False where the system is not there."""
