@@ -80,8 +80,8 @@ def test_the_fundamental_s_phase_is_the_oracle_s() -> None:
         i = np.arange(n + 1.0)
         turns = phase + (start * i + (end - start) / n * i * (i - 1) / 2) / RATE
         after = fill_rotation(sin1, cos1, n, phase, start, end, RATE)
-        np.testing.assert_allclose(sin1, np.sin(2 * np.pi * turns[:n]), atol=5e-7)
-        np.testing.assert_allclose(cos1, np.cos(2 * np.pi * turns[:n]), atol=5e-7)
+        np.testing.assert_allclose(sin1, np.sin(2 * np.pi * turns[:n]), atol=1e-6)
+        np.testing.assert_allclose(cos1, np.cos(2 * np.pi * turns[:n]), atol=1e-6)
         assert after == pytest.approx(turns[n] % 1.0, abs=1e-12)
 
 
