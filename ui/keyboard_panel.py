@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLay
 from noisysynth.parameters import Parameter
 from noisysynth.ui import theme
 from noisysynth.ui.computer_keyboard import VELOCITY_STEP, ComputerKeyboard
-from noisysynth.ui.controls.keyboard import Keyboard, note_name
+from noisysynth.ui.controls.keyboard import Keyboard
 from noisysynth.ui.controls.standard import IconButton
+from noisysynth.ui.controls.values import note_name
 from noisysynth.ui.controls.wheel import Wheel
 from noisysynth.ui.player import Player
 

@@ -213,7 +213,8 @@ class KnobPanel(QWidget):
     def _even_out(self) -> None:
         """One diameter for all that is seen, a multiple of four so that centres fall on whole pixels."""
         page = self.stack.currentWidget()
-        cells = [cell for cell in page.findChildren(Cell) if not (isinstance(cell, Choice) and cell.bare)]
+        cells = [cell for cell in self.findChildren(Cell) if page is not None and page.isAncestorOf(cell)]
+        cells = [cell for cell in cells if not (isinstance(cell, Choice) and cell.bare)]
         cells = [cell for cell in cells if not cell.isHidden() or cell.sizePolicy().retainSizeWhenHidden()]
         room = min((cell.room() for cell in cells), default=0)
         for cell in cells:

@@ -176,7 +176,7 @@ class Choice(Cell):
         if not self.bare:
             self.paint_name(painter)
         self._paint_pill(painter)
-        corner = self.pill_rect().topRight() + QPointF(-5.0, 5.0)
+        corner = self.pill_rect().topRight() + QPointF(-4.0, 4.0 if self.bare else -5.0)
         if self.bare:
             self.paint_marks(painter, self.pill_rect(), corner, theme.HALF)
         else:

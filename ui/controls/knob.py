@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from noisysynth.parameters import Parameter
 from noisysynth.ui import theme
 from noisysynth.ui.controls.cell import Cell
+from noisysynth.ui.controls.values import is_silent
 
 SWEEP = 270.0
 START = 225.0  # degrees, counter-clockwise from three o'clock, of position 0
@@ -70,7 +71,8 @@ class Knob(Cell):
 
     def _origin(self) -> float:
         """Position that the coloured arc grows from: zero for signed values, the default for stretch factors."""
-        if self.parameter.minimum < 0.0 < self.parameter.maximum and self.parameter.unit != "dB":
+        level = is_silent(self.parameter, self.parameter.minimum)
+        if self.parameter.minimum < 0.0 < self.parameter.maximum and not level:
             return self.parameter.to_position(0.0)
         if self.parameter.unit == "x":
             return self.parameter.to_position(1.0)
