@@ -37,6 +37,7 @@ def _nothing_to_reset(kind, memory, sample_rate):  # type: ignore[no-untyped-def
 
 
 # Not cached: numba would take one link for another. Their code is in the cache of the kernel that calls them.
+# Inlined: each link compiled by itself would optimise all effects behind it once more, which takes seconds.
 def _link_process(number: int, process: Any, rest: Any) -> Any:
     def link(kind, audio, n, memory, values, sample_rate):  # type: ignore[no-untyped-def]
         if kind == number:
@@ -44,7 +45,7 @@ def _link_process(number: int, process: Any, rest: Any) -> Any:
         else:
             rest(kind, audio, n, memory, values, sample_rate)
 
-    return jit(link, cache=False)
+    return jit(link, cache=False, inline="always")
 
 
 def _link_reset(number: int, reset: Any, rest: Any) -> Any:
@@ -54,7 +55,7 @@ def _link_reset(number: int, reset: Any, rest: Any) -> Any:
         else:
             rest(kind, memory, sample_rate)
 
-    return jit(link, cache=False)
+    return jit(link, cache=False, inline="always")
 
 
 def _chain(link: Any, name: str, last: Any) -> Any:
