@@ -7,9 +7,11 @@ import inspect
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from noisysynth.dsp import effects
 from noisysynth.dsp.compiling import digest, kernel_sources
@@ -26,8 +28,8 @@ FORBIDDEN = re.compile(
 )
 
 
-def pointer(array: np.ndarray, kind: str) -> object:  # type: ignore[type-arg]
-    return array.ctypes.data_as(ctypes.POINTER({"f": ctypes.c_float, "d": ctypes.c_double, "q": ctypes.c_int64}[kind]))
+def pointer(array: NDArray[Any], element: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(element))
 
 
 def bodies(llvm: str) -> dict[str, str]:
@@ -72,14 +74,21 @@ def test_the_callback_plays_what_offline_rendering_renders() -> None:
             state[ring][0, 0] = 440.0
         for ring in ("voice_controls", "ring_controls"):
             state[ring][0, 0, ..., :4] = 1.0
-        for ring in ("voice_partials", "ring_partials"):
+        for ring in ("voice_heard", "ring_partials"):
             state[ring][0, 0, ..., :2] = 0.1
         arena = Arena(48_000)
         out = np.zeros((2 * QUANTUM, 2), np.float32)
         if through_c:
             table = address_table(state, arena, 2)
             times = np.array([0.0, 2.5, 2.6])
-            compiled_callback().ctypes(None, pointer(out, "f"), len(out), pointer(times, "d"), 4, pointer(table, "q"))
+            compiled_callback().ctypes(
+                None,
+                pointer(out, ctypes.c_float),
+                len(out),
+                pointer(times, ctypes.c_double),
+                4,
+                pointer(table, ctypes.c_int64),
+            )
             assert state["underruns"][0] == 1
             assert state["stream_time_zero"][0] == 2.5
         else:

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from noisysynth.dsp.compiling import jit
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def bits_of(typing_context: Any, x: Any) -> Any:
     """The bits of a float32, as int32."""
 
@@ -22,7 +22,7 @@ def bits_of(typing_context: Any, x: Any) -> Any:
     return types.int32(types.float32), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def from_bits(typing_context: Any, bits: Any) -> Any:
     """The float32 that has these bits, an int32."""
 

@@ -45,7 +45,7 @@ def _write(builder: Any, word: Any) -> None:
         builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.aarch64.set.fpcr"), [word])
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def flush_denormals(typing_context: Any) -> Any:
     """From here on, on this thread. Return what `restore_denormals` needs."""
 
@@ -57,7 +57,7 @@ def flush_denormals(typing_context: Any) -> Any:
     return types.int64(), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def restore_denormals(typing_context: Any, before: Any) -> Any:
     """The thread's own way again."""
 

@@ -12,11 +12,12 @@ import numpy as np
 from noisysynth.dsp.compiling import jit
 from noisysynth.dsp.dc_blocker import block_dc
 from noisysynth.dsp.limiter import guard_and_limit
+from noisysynth.effects import SENDS
 from noisysynth.engine.atomics import store_release
 from noisysynth.engine.denormals import flush_denormals, restore_denormals
 from noisysynth.engine.render_commands import drain_frames, follow_settings
 from noisysynth.engine.render_part import empty_effects, render_bus, render_part
-from noisysynth.engine.state import PARTS, QUANTUM, RACK, SENDS, TAPE_LENGTH, VOICES, RackSetting
+from noisysynth.engine.state import PARTS, QUANTUM, RACK, TAPE_LENGTH, VOICES, RackSetting
 
 SILENCE_FADE_S = 0.006
 START_FADE_S = 0.02

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from noisysynth.dsp.compiling import jit
+from noisysynth.effects import SENDS
 from noisysynth.engine.atomics import load_acquire, store_release
 from noisysynth.engine.render_voice import start_fade, start_voice
 from noisysynth.engine.state import (
@@ -14,7 +15,6 @@ from noisysynth.engine.state import (
     PARTS,
     QUANTUM,
     RING,
-    SENDS,
     SETTING_QUEUE,
     SETTINGS,
     VOICES,
@@ -38,6 +38,8 @@ def _take_frame(state, row, voice, frame_id):  # type: ignore[no-untyped-def]
     slot = (frame_id & 0xFFFFFFFF) % RING
     state.ring_id[voice, slot] = frame_id
     state.ring_hz[voice, slot] = state.frame_hz[row]
+    if state.voice_aimed[voice] == slot:
+        state.voice_aimed[voice] = -1
     for c in range(CONTROLS):
         state.ring_controls[voice, slot, c] = state.frame_controls[row, c]
     partials = state.ring_partials[voice, slot]
@@ -54,6 +56,8 @@ def _take_frame(state, row, voice, frame_id):  # type: ignore[no-untyped-def]
 def _take_controls(state, row, voice, frame_id):  # type: ignore[no-untyped-def]
     slot = (frame_id & 0xFFFFFFFF) % RING
     if state.ring_id[voice, slot] == frame_id:
+        if state.voice_aimed[voice] == slot:
+            state.voice_aimed[voice] = -1
         for c in range(CONTROLS):
             state.ring_controls[voice, slot, c] = state.frame_controls[row, c]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from noisysynth.dsp.bits import peak
@@ -57,8 +55,9 @@ def _render_noise(state, part, loops, lengths):  # type: ignore[no-untyped-def]
     loudest = np.float32(0)
     for side in range(2):
         for b in range(NOISE_BANDS):
-            gain = math.sqrt(power[side, b])
-            gain = gain if gain < np.float32(1e3) else np.float32(0)
+            gain = np.sqrt(power[side, b])
+            if not gain < np.float32(1e3):
+                gain = np.float32(0)
             heading[side, b] = gain
             loudest = max(loudest, gain)
     noisy = loudest > 0.0
