@@ -124,7 +124,7 @@ def test_each_voice_can_have_a_point_of_its_own_in_latent_space() -> None:
     voices = instrument_engine.rack.voices
     offsets = voices.latent_offset[voices.sounding][:, :8]
     assert len(np.unique(offsets[:, 0])) == 8
-    partials = instrument_engine.state["voice_partials"][voices.indices(), 4]
+    partials = instrument_engine.state["voice_heard"][voices.indices(), 4]
     assert np.ptp(partials / partials.mean()) > 0.1
 
 
@@ -150,7 +150,7 @@ def test_morph_modes_choose_who_follows(mode: str) -> None:
     voices = instrument_engine.rack.voices
     tilt = {}
     for voice in voices.indices():
-        partials = instrument_engine.state["voice_partials"][voice]
+        partials = instrument_engine.state["voice_heard"][voice]
         tilt[int(voices.pitch[voice])] = partials[7] / partials[0]
     moved = {pitch for pitch, value in tilt.items() if value > 0.15}  # 1/8 before the move, 1/8 ** 0.5 after it
     expected = {"All notes": {45, 52, 59}, "Held notes": {45, 59}, "New notes": {59}}

@@ -185,7 +185,7 @@ def test_numbers_that_are_not_finite_never_leave() -> None:
     instrument_engine.render(song(note(0.05, 9.0, 60), note(0.05, 9.0, 67)), RATE // 2)
     state = instrument_engine.state
     victim = int(np.flatnonzero(state["voice_active"])[0])
-    state["voice_partials"][victim, 3] = np.nan
+    state["voice_heard"][victim, 3] = np.nan
     audio = instrument_engine.render(song(), RATE // 2)
     assert np.isfinite(audio).all()
     assert state["non_finite"] > 0

@@ -50,6 +50,7 @@ def start_voice(state, voice, note_id, onset, part, n_partials):  # type: ignore
     state.voice_onset[voice] = max(onset, state.rendered[0])
     state.voice_age[voice] = -1
     state.voice_slot[voice] = 0
+    state.voice_aimed[voice] = -1
     state.voice_phase[voice] = 0.0
     state.voice_stretched[voice] = 0
     state.voice_gain[voice] = np.float32(0)
@@ -57,10 +58,6 @@ def start_voice(state, voice, note_id, onset, part, n_partials):  # type: ignore
     state.voice_hz[voice] = state.ring_hz[voice, 0]
     for c in range(CONTROLS):
         state.voice_controls[voice, c] = state.ring_controls[voice, 0, c]
-    for k in range(n_partials):
-        state.voice_partials[voice, k] = state.ring_partials[voice, 0, k]
-    for b in range(NOISE_BANDS):
-        state.voice_noise[voice, b] = state.ring_noise[voice, 0, b]
 
 
 @bare_jit
@@ -102,14 +99,38 @@ def _weigh(state, controls, weights, partials, n, hz, mode):  # type: ignore[no-
 
 
 @bare_jit
+def _weigh_noise(state, controls, powers, noise, mode):  # type: ignore[no-untyped-def]
+    """powers: those of the noise bands as heard, with level and filter."""
+    level = controls[_NOISE] * controls[_NOISE]
+    for b in range(NOISE_BANDS):
+        powers[b] = noise[b] * noise[b] * level
+    if mode > 0:
+        weight_bands(powers, state.band_hz, mode, controls[_CUTOFF], controls[_RESONANCE])
+
+
+@bare_jit
+def _aim(state, voice, slot, mode):  # type: ignore[no-untyped-def]
+    """Work out what the frame in this ring slot sounds like: once a frame, not once a quantum."""
+    controls = state.ring_controls[voice, slot]
+    hz = state.ring_hz[voice, slot] * controls[_RATIO]
+    n = state.voice_n_partials[voice]
+    _weigh(state, controls, state.voice_goal[voice], state.ring_partials[voice, slot], n, hz, mode)
+    _weigh_noise(state, controls, state.voice_noise_goal[voice], state.ring_noise[voice, slot], mode)
+    state.voice_aimed[voice] = slot
+    state.voice_aimed_mode[voice] = mode
+
+
+@bare_jit
 def _begin(state, voice, controls, mode):  # type: ignore[no-untyped-def]
-    """What the voice would have been heard as at the beginning of its first quantum, and where its phase was."""
-    hz = state.voice_hz[voice] * controls[_RATIO]
-    state.voice_heard_hz[voice] = hz
+    """What the voice would have been heard as at the beginning of its first quantum: as its frame 0."""
+    _aim(state, voice, 0, mode)
+    state.voice_heard_hz[voice] = state.voice_hz[voice] * controls[_RATIO]
     state.voice_heard_left[voice] = controls[_LEFT]
     state.voice_heard_right[voice] = controls[_RIGHT]
-    n = state.voice_n_partials[voice]
-    _weigh(state, controls, state.voice_heard[voice], state.voice_partials[voice], n, hz, mode)
+    for k in range(state.voice_n_partials[voice]):
+        state.voice_heard[voice, k] = state.voice_goal[voice, k]
+    for b in range(NOISE_BANDS):
+        state.voice_noise[voice, b] = state.voice_noise_goal[voice, b]
 
 
 @bare_jit
@@ -148,30 +169,25 @@ def _add_tone(state, voice, heard, heading, hz_start, hz_end, first):  # type: i
 
 
 @bare_jit
-def _add_noise(state, voice, slot, share, mode):  # type: ignore[no-untyped-def]
+def _add_noise(state, voice, share):  # type: ignore[no-untyped-def]
     """Add the power of the voice's noise bands, left and right, to that of its part."""
     noise = state.voice_noise[voice]
-    goal = state.ring_noise[voice, slot]
+    goal = state.voice_noise_goal[voice]
     controls = state.voice_controls[voice]
-    level = controls[_NOISE] * state.voice_gain[voice]
-    left = controls[_LEFT] * controls[_LEFT]
-    right = controls[_RIGHT] * controls[_RIGHT]
-    power = state.band_power
+    gain = state.voice_gain[voice] * state.voice_gain[voice]
+    left = controls[_LEFT] * controls[_LEFT] * gain
+    right = controls[_RIGHT] * controls[_RIGHT] * gain
     total = np.float32(0)
     for b in range(NOISE_BANDS):
-        band = noise[b] + (goal[b] - noise[b]) * share
-        noise[b] = band
-        power[b] = band * band * (level * level)
-        total += power[b]
+        noise[b] += (goal[b] - noise[b]) * share
+        total += noise[b]
     if not total * (left + right) > np.float32(1e-18):
         return
-    if mode > 0:
-        weight_bands(power, state.band_hz, mode, controls[_CUTOFF], controls[_RESONANCE])
     part_left = state.noise_power[0]
     part_right = state.noise_power[1]
     for b in range(NOISE_BANDS):
-        part_left[b] += power[b] * left
-        part_right[b] += power[b] * right
+        part_left[b] += noise[b] * left
+        part_right[b] += noise[b] * right
 
 
 @bare_jit
@@ -196,13 +212,13 @@ def render_voice(state, voice):  # type: ignore[no-untyped-def]
     hz_start = state.voice_heard_hz[voice]
     hz_end = state.voice_hz[voice] * controls[_RATIO]
     state.voice_heard_hz[voice] = hz_end
-    partials = state.voice_partials[voice]
-    goal = state.ring_partials[voice, slot]
-    for k in range(n_partials):
-        partials[k] += (goal[k] - partials[k]) * share
+    if state.voice_aimed[voice] != slot or state.voice_aimed_mode[voice] != mode:
+        _aim(state, voice, slot, mode)
+    goal = state.voice_goal[voice]
     heading = state.partials_heading[:]
     heard = state.voice_heard[voice]
-    _weigh(state, controls, heading, partials, n_partials, hz_end, mode)
+    for k in range(n_partials):
+        heading[k] = heard[k] + (goal[k] - heard[k]) * share
     sounds = _add_tone(state, voice, heard, heading, hz_start, hz_end, first)
     for k in range(n_partials):
         heard[k] = heading[k]
@@ -240,6 +256,6 @@ def render_voice(state, voice):  # type: ignore[no-untyped-def]
         for i in range(QUANTUM):
             part_left[i] += out[i] * (left + left_step * ramp[i])
             part_right[i] += out[i] * (right + right_step * ramp[i])
-    _add_noise(state, voice, slot, share, mode)
+    _add_noise(state, voice, share)
     if step < 0.0 and gain == 0.0 and gain_before == 0.0:
         state.voice_active[voice] = 0

@@ -127,8 +127,11 @@ STATE_DTYPE = np.dtype(
         ("voice_gain_step", "f4", (VOICES,)),  # per sample; 0 while steady
         ("voice_hz", "f4", (VOICES,)),  # interpolated control values at the end of the last quantum
         ("voice_controls", "f4", (VOICES, CONTROLS)),
-        ("voice_partials", "f4", (VOICES, MAX_HARMONICS)),
-        ("voice_noise", "f4", (VOICES, NOISE_BANDS)),
+        ("voice_aimed", "i4", (VOICES,)),  # ring slot that the goals were worked out from; -1: anew
+        ("voice_aimed_mode", "i4", (VOICES,)),  # the filter's mode then
+        ("voice_goal", "f4", (VOICES, MAX_HARMONICS)),  # what the frame it heads for sounds like: level, tilt, filter
+        ("voice_noise_goal", "f4", (VOICES, NOISE_BANDS)),  # powers
+        ("voice_noise", "f4", (VOICES, NOISE_BANDS)),  # powers, at the end of the last quantum
         ("voice_heard_hz", "f4", (VOICES,)),  # the same as heard: bent, tilted, filtered, band-limited
         ("voice_heard_left", "f4", (VOICES,)),
         ("voice_heard_right", "f4", (VOICES,)),
