@@ -110,6 +110,23 @@ def store(typing_context: Any, array: Any, index: Any, count: Any, x: Any) -> An
 
 
 @intrinsic
+def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+    """Bring the cache line of array[index] near, without waiting for it."""
+    if not _is_floats(array):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = _declare(builder, "llvm.prefetch.p0", ir.VoidType(), [byte, number, number, number])
+        address = builder.bitcast(builder.gep(view.data, [arguments[1]]), byte)
+        builder.call(function, [address, *(ir.Constant(number, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@intrinsic
 def broadcast(typing_context: Any, scalar: Any) -> Any:
     """A float32 in every lane."""
 

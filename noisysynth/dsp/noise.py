@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.dsp.compiling import jit
+from noisysynth.dsp.lanes import prefetch
 from noisysynth.spec import noise_band_edges_hz
 
 # Every loop is followed by its own beginning for this many samples, so no segment up to this length has to wrap.
@@ -93,6 +94,10 @@ def add_stereo_noise(left, right, n, loops, lengths, position, gain_start, gain_
         other_at = (position + SIDE_OFFSET) % lengths[b]
         loop = loops[b, at : at + n]
         other = loops[b, other_at : other_at + n]
+        # Loops are read once in a second or two, so what comes next is far away.
+        for i in range(0, n, 16):
+            prefetch(loops[b], at + n + i)
+            prefetch(loops[b], other_at + n + i)
         for i in range(n):
             t = np.float32(i)
             mid = MID * loop[i]

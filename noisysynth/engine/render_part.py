@@ -11,7 +11,7 @@ from noisysynth.dsp.noise import add_stereo_noise
 from noisysynth.dsp.room import process_room, reset_room
 from noisysynth.effects import EFFECT_INDEX, EFFECT_VALUES, EFFECTS, SENDS
 from noisysynth.engine.render_commands import QUIET_S
-from noisysynth.engine.render_voice import render_voice
+from noisysynth.engine.render_voice import approach_voice, render_voice
 from noisysynth.engine.state import (
     FOREVER,
     INSERT_SETTINGS,
@@ -210,8 +210,11 @@ def render_part(state, part, loops, lengths, inserts, responses, rooms):  # type
         power[1, b] = np.float32(0)
     count = 0
     while voice >= 0:
+        following = state.voice_next[voice]
+        if following >= 0:
+            approach_voice(state, following)
         render_voice(state, voice)
-        voice = state.voice_next[voice]
+        voice = following
         count += 1
     state.part_voices[part] = count
     _render_noise(state, part, loops, lengths)
