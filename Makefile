@@ -1,6 +1,6 @@
 # `make play` and `make test` set up whatever they need by themselves; a second call starts at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup play test lint types bench demo clean distclean
+.PHONY: help setup play test lint types bench soak demo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ types: ## mypy, on the built wheel
 bench: ## measure the kernels on this machine
 	@sh scripts/setup.sh all
 	@sh scripts/bench.sh
+
+soak: ## play for long on a JACK server; report in docs/soak.md (soak.sh --minutes N for shorter runs)
+	@sh scripts/setup.sh all
+	@sh scripts/soak.sh $(SOAK)
 
 demo: ## type the demo song again (noisysynth/factory/demo.mid)
 	@sh scripts/setup.sh play

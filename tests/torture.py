@@ -39,6 +39,8 @@ WINDOW_S = 0.002
 AROUND_S = 0.1
 # What is quieter than this stands out of nothing.
 FLOOR = 1e-3
+# Nothing that the engine plays may stand out further. A step of a tenth of full scale in a quiet tone does, by 30 dB.
+CLICK_DB = 6.0
 
 
 def random_event(rng: np.random.Generator) -> NDArray[np.void]:
