@@ -55,7 +55,7 @@ class FakeEngine(EngineClient):
 
     # life
 
-    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 60.0) -> None:
+    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0) -> None:
         self._maybe_refuse()
         self.started_with = (instrument, audio)
         self.instrument = instrument

@@ -26,7 +26,7 @@ ECHO_S = 0.3
 AUDITION_MS = 700
 AUDITION_SOURCE = "audition"
 SUSTAIN_CONTROLLER, MODULATION_CONTROLLER = 64, 1
-START_TIMEOUT_S = 120.0  # the first start of all compiles the kernels
+START_TIMEOUT_S = 300.0  # the first start of all compiles the kernels
 
 
 class Player(QObject):

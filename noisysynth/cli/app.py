@@ -13,7 +13,7 @@ from noisysynth.cli.command import run_command
 from noisysynth.errors import UserError
 
 POLL_S = 0.1
-START_TIMEOUT_S = 120.0  # the first start of all compiles the kernels
+START_TIMEOUT_S = 300.0  # the first start of all compiles the kernels
 BLOCK_SIZES = (16, 8192)
 SAMPLE_RATES = (8_000, 192_000)
 OSC_PORTS = (1024, 65_535)

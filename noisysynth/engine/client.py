@@ -34,7 +34,7 @@ class EngineClient:
         # Arrays do not keep the memory they show: a look at it after `stop` would end this process.
         self._memory_lock = threading.Lock()
 
-    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 60.0) -> None:
+    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0) -> None:
         """Spawn the process, load the instrument in the first part, open audio and every MIDI input there is.
 
         Without a sound device the engine still runs (`status().audio_running` is False) and `notices` says why.

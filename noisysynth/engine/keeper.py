@@ -32,6 +32,8 @@ _SPARE_AGAIN_S = 20.0
 _RESTART_S = 60.0
 _STOP_S = 3.0
 _KEPT_EVENTS = 4096
+# What was sent so shortly before an engine's end may not have been heard by it.
+_UNSURE_S, _UNSURE_HANGING_S = 0.5, HANG_S + 2.0
 _KEY_EVENTS = (EventKind.NOTE_ON, EventKind.NOTE_OFF, EventKind.ALL_NOTES_OFF, EventKind.PANIC)
 
 
@@ -54,10 +56,12 @@ class Keeper:
         # A request may take seconds; notes must not wait for it, so each pipe has a lock of its own.
         self._event_lock = threading.Lock()
         self._request_lock = threading.RLock()
-        self._waiting: collections.deque[NDArray[np.void]] = collections.deque(maxlen=_KEPT_EVENTS)
-        # Keys pressed through us: an engine that hangs or is gone does not write down that they went up.
+        # What was sent of late, and keys pressed through us with the time they moved: an engine that hangs or is gone
+        # neither hears of it nor writes it down.
+        self._recent: collections.deque[tuple[float, NDArray[np.void]]] = collections.deque(maxlen=_KEPT_EVENTS)
         self._keys = np.zeros_like(memory["held"])
-        self._known = np.zeros(self._keys.shape, bool)
+        self._moved_s = np.full(self._keys.shape, -np.inf)
+        self._hanged = False
         self._deaths: collections.deque[float] = collections.deque(maxlen=MOST_DEATHS)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="engine keeper", daemon=True)
@@ -68,8 +72,9 @@ class Keeper:
         return self._link.pid
 
     @property
-    def spare_pid(self) -> int | None:
-        return self._spare.pid if self._spare is not None else None
+    def spare(self) -> Launched | None:
+        """What stands by."""
+        return self._spare
 
     # life
 
@@ -118,40 +123,41 @@ class Keeper:
     # events
 
     def send(self, events: NDArray[np.void]) -> None:
-        """Rows of EVENT_DTYPE, in order; kept for the next engine while there is none."""
+        """Rows of EVENT_DTYPE, in order; the next engine gets them where this one has ended."""
         with self._event_lock:
-            self._note_keys(events)
-            try:
+            self._remember(events[events["time"] == NOW])
+            with contextlib.suppress(OSError, ValueError):
                 self._link.events.send_bytes(events.tobytes())
-            except (OSError, ValueError):
-                if not self._stopping.is_set():
-                    self._waiting.append(events.copy())
 
-    def _note_keys(self, events: NDArray[np.void]) -> None:
-        ours = np.isin(events["kind"], _KEY_EVENTS) & (events["time"] == NOW)
-        for event in events[ours]:
+    def _remember(self, events: NDArray[np.void]) -> None:
+        now = time.monotonic()
+        while self._recent and self._recent[0][0] < now - _UNSURE_HANGING_S:
+            self._recent.popleft()
+        of_keys = np.isin(events["kind"], _KEY_EVENTS)
+        if not of_keys.all():
+            self._recent.append((now, events[~of_keys]))
+        for event in events[of_keys]:
             kind, channel, key = int(event["kind"]), int(event["channel"]), int(event["index"])
             if kind in (EventKind.ALL_NOTES_OFF, EventKind.PANIC):
                 self._keys[:] = 0.0
-                self._known[:] = True
+                self._moved_s[:] = now
             elif 0 <= channel < self._keys.shape[0] and 0 <= key < self._keys.shape[1]:
                 self._keys[channel, key] = event["value"] if kind == EventKind.NOTE_ON else 0.0
-                self._known[channel, key] = True
+                self._moved_s[channel, key] = now
 
     def _begin(self, link: Launched) -> None:
         """Let `link` go on from where the engine before it ended."""
         with self._event_lock:
-            held = self._memory["held"]
-            held[self._known] = self._keys[self._known]
-            # What others hold from here on, they pressed after the engine had ended, or before it.
+            since = time.monotonic() - (_UNSURE_HANGING_S if self._hanged else _UNSURE_S)
+            unsure = self._moved_s > since
+            self._memory["held"][unsure] = self._keys[unsure]
             down = np.argwhere(self._keys > 0.0)
             keys = frozenset((int(each[0]), int(each[1])) for each in down)
-            old, self._link = self._link, link
+            old, self._link, self._hanged = self._link, link, False
             link.begin(Begin(self._memory_name, self.setup, again=True, keys=keys))
-            while self._waiting:
-                events = self._waiting.popleft()
-                events = events[~np.isin(events["kind"], _KEY_EVENTS[:2]) & (events["time"] == NOW)]
-                if len(events):
+            # That some are heard twice does no harm: they say where things are, not how they move.
+            for sent_s, events in self._recent:
+                if sent_s > since:
                     with contextlib.suppress(OSError, ValueError):
                         link.events.send_bytes(events.tobytes())
             old.close()
@@ -253,6 +259,7 @@ class Keeper:
             patience_s = REQUEST_S if self._asking else HANG_S
             if now - min(moved_s) > patience_s:
                 self._notices.append("the engine hangs; it is ended and starts again by itself")
+                self._hanged = True
                 self._link.kill()
                 moved_s = [now, now]
             self._keep_spare(now)
@@ -291,5 +298,7 @@ class Keeper:
                     self.opened = payload
                     if code != SERVER_LOST:
                         self._notices.append(f"the engine is back after {time.monotonic() - ended_s:.1f} s")
+                    elif payload.running:
+                        self._notices.append(f"playing on {payload.name!r}")
                 else:
                     self._notices.append(payload)

@@ -41,6 +41,11 @@ class Launched:
         return bool(self._process.is_alive())
 
     @property
+    def warm(self) -> bool:
+        """Before `begin`: whether it could go on at once."""
+        return self.requests.poll()
+
+    @property
     def exit_code(self) -> int | None:
         """Negative: the signal that ended it."""
         self._process.join(1.0)  # the sentinel tells a little before the system does

@@ -269,6 +269,7 @@ def main(events: Connection, requests: Connection, spare: bool) -> None:
     if spare:
         in_spare_time(_warm_up)
     with contextlib.suppress(EOFError, OSError):
+        requests.send(("warm", None))
         while True:
             kind, what = requests.recv()[-2:]
             if kind == "prepare":
