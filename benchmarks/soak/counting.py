@@ -27,14 +27,16 @@ class Result:
 
 
 class Counter:
-    """Looks at the probe and, if there is one, the engine; `look` may be called as often as one likes.
+    """Looks at the empty client and, if there is one, the engine; `look` may be called as often as one likes.
 
-    A block that the server ran and a client did not play is missed. The probe is the empty client: it does nothing
-    but copy, in the same server at the same time. An xrun is the server's own complaint, about whichever client.
+    A block that the server ran and a client did not play is missed. The empty client copies silence, connected to
+    nobody, in the same server at the same time. `ear` hears the engine: JACK runs it when the engine is done, so a
+    block that the engine finished too late is missed by the ear, though the engine counts it. An xrun is the server's
+    own complaint, about whichever client.
     """
 
-    def __init__(self, result: Result, probe: Probe, client: EngineClient | None) -> None:
-        self._result, self._probe, self._client = result, probe, client
+    def __init__(self, result: Result, probe: Probe, ear: Probe | None, client: EngineClient | None) -> None:
+        self._result, self._probe, self._ear, self._client = result, probe, ear, client
         self._began = time.perf_counter()
         self._next = 0.0
         self._first = self._snapshot()
@@ -47,8 +49,10 @@ class Counter:
             "xruns": int(row["xruns"]),
         }
         if self._client is not None:
+            assert self._ear is not None
             status = self._client.status()
             counts |= {
+                "ear": int(self._ear.row["skipped"]),
                 "position": status.position, "late_frames": status.late_frames, "underruns": status.underruns,
                 "load": status.load, "voices": status.voices, "rss_mb": self.rss_mb(),
             }  # fmt: skip
@@ -79,7 +83,7 @@ class Counter:
         block, first = self._probe.block_size, self._first
         server = now["cycles"] + now["skipped"] - first["cycles"] - first["skipped"]
         row = {
-            "s": round(now["elapsed_s"], 2),
+            "seconds": round(now["elapsed_s"], 2),
             "blocks": server,
             "missed by the empty client": now["skipped"] - first["skipped"],
             "xruns": now["xruns"] - first["xruns"],
@@ -87,9 +91,9 @@ class Counter:
         if self._client is not None:
             played = (now["position"] - first["position"]) / self._result.block_size
             # The two counts are read one after the other: a block or two between them is no miss.
-            missed = server * block / self._result.block_size - played
+            unplayed = server * block / self._result.block_size - played
             row |= {
-                "missed by the engine": max(0, round(missed)) if missed > 2 else 0,
+                "missed by the engine": max(round(unplayed) if unplayed > 2 else 0, now["ear"] - first["ear"]),
                 "late frames": now["late_frames"] - first["late_frames"],
                 "load": round(now["load"], 4),
                 "voices": now["voices"],
@@ -101,13 +105,16 @@ class Counter:
         """Totals into the result; returns them."""
         last = self._since(self._snapshot())
         self._result.series.append(last)
-        totals: dict[str, Any] = {name: value for name, value in last.items() if name not in ("load", "voices")}
-        due = last["s"] * self._probe.sample_rate / self._probe.block_size
+        totals: dict[str, Any] = {
+            name: value for name, value in last.items() if name not in ("load", "voices", "rss_mb")
+        }
+        due = last["seconds"] * self._probe.sample_rate / self._probe.block_size
         totals["blocks due by the clock"] = round(due)
         if self._client is not None:
             rows = self._result.series[1:]
             totals["load, mean"] = round(sum(row["load"] for row in rows) / len(rows), 3)
             totals["load, highest second"] = round(max(row["load"] for row in rows), 3)
+            totals["engine's memory at the end, MB"] = last["rss_mb"]
             totals["voices, mean"] = round(sum(row["voices"] for row in rows) / len(rows), 1)
         self._result.totals |= totals
         return last

@@ -37,9 +37,10 @@ def _page(results: list[Result], day: str, picture: bool) -> str:
         "",
         f"The last report of `make soak`, {day}, on {machine()}. The figures second by second: [soak.json](soak.json).",
         "",
-        "JACK's server runs its dummy driver at 48 kHz. An empty client (compiled, it only copies) runs beside the"
+        "JACK's server runs its dummy driver at 48 kHz. An empty client (compiled, it copies silence) runs beside the"
         " engine all the time; so what the machine itself cannot keep is seen in its column. A block is missed when the"
-        " server ran it and the client did not. Xruns are the server's complaints about any client, and its driver's.",
+        " server ran it and the client did not, or too late to be heard. Xruns are the server's complaints about any"
+        " client, and its driver's.",
         "",
     ]
     for result in results:
@@ -73,14 +74,16 @@ def _draw(results: list[Result], path: Path) -> bool:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(3, 1, figsize=(8.0, 8.0), layout="constrained", sharex=True)
-    for result in results:
+    for number, result in enumerate(results):
+        color = f"C{number}"
         for name, axis, scale in (("load", 0, 100.0), ("missed by the engine", 1, 1.0), ("rss_mb", 2, 1.0)):
             rows = [row for row in result.series if name in row]
             if rows:
-                axes[axis].plot([row["s"] for row in rows], [row[name] * scale for row in rows], label=result.name)
+                axes[axis].plot([row["seconds"] for row in rows], [row[name] * scale for row in rows], color=color,
+                                label=result.name)  # fmt: skip
         if "missed by the engine" not in (result.series[-1] if result.series else {}):
             empty = [row["missed by the empty client"] for row in result.series]
-            axes[1].plot([row["s"] for row in result.series], empty, ":", label=result.name)
+            axes[1].plot([row["seconds"] for row in result.series], empty, ":", color=color, label=result.name)
     for axis, label in zip(axes, ("callback's load, %", "blocks missed", "engine's memory, MB"), strict=True):
         axis.set_ylabel(label)
         if axis.get_legend_handles_labels()[0]:

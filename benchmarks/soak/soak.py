@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import sys
 import tempfile
@@ -49,30 +50,45 @@ MOST_GROWTH_MB = 8.0
 Work = Callable[[float], None]
 
 
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What runs on the server; the last two are there together."""
+
+    empty: Probe
+    ear: Probe | None
+    engine: EngineClient | None
+
+    @property
+    def client(self) -> EngineClient:
+        assert self.engine is not None
+        return self.engine
+
+
 @contextlib.contextmanager
-def stage(block_size: int, engine: bool, scratch: Path) -> Iterator[tuple[Probe, EngineClient | None]]:
-    """A server, the empty client, and the engine if wanted."""
+def stage(block_size: int, engine: bool, scratch: Path) -> Iterator[Stage]:
+    """A server with the empty client, and with the engine and an ear if wanted."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(servers.jack_dummy_server(scratch / "jackd.log", block_size=block_size))
-        client = None
+        empty = Probe("empty")
+        stack.callback(empty.close)
+        client = ear = None
         if engine:
             client = EngineClient()
             stack.callback(client.stop)
             client.start(default_instrument(), AudioChoice(host_api="JACK", block_size=block_size), timeout_s=120.0)
             assert client.status().audio_running, client.notices()
-        probe = Probe("empty")
-        stack.callback(probe.close)
-        if client is not None:
-            probe.listen([port for port in server.ports() if ":out_" in port])
-        yield probe, client
+            ear = Probe("ear")
+            stack.callback(ear.close)
+            ear.listen([port for port in server.ports() if ":out_" in port])
+        yield Stage(empty, ear, client)
 
 
-def run(result: Result, probe: Probe, client: EngineClient | None, work: Work) -> dict[str, float]:
+def run(result: Result, on: Stage, work: Work) -> dict[str, float]:
     """Call `work` with the seconds so far until the time is over; returns the last counts."""
     settled = time.perf_counter() + SETTLE_S
     while time.perf_counter() < settled:
         work(-1.0)
-    counter = Counter(result, probe, client)
+    counter = Counter(result, on.empty, on.ear, on.engine)
     bar = tqdm(total=round(result.asked_s), desc=result.name, unit="s")
     try:
         while (elapsed := counter.look()) < result.asked_s:
@@ -91,16 +107,15 @@ def rest(_elapsed: float) -> None:
 
 def empty_client(result: Result, scratch: Path) -> None:
     """Nothing on the server but the client that copies."""
-    with stage(result.block_size, False, scratch) as (probe, _):
-        run(result, probe, None, rest)
+    with stage(result.block_size, False, scratch) as on:
+        run(result, on, rest)
 
 
 def empty_rack(result: Result, scratch: Path) -> None:
     """The engine without an instrument."""
-    with stage(result.block_size, True, scratch) as (probe, client):
-        assert client is not None
-        client.unload_instrument(0)
-        last = run(result, probe, client, rest)
+    with stage(result.block_size, True, scratch) as on:
+        on.client.unload_instrument(0)
+        last = run(result, on, rest)
         _no_more_missed(result, last)
 
 
@@ -143,8 +158,8 @@ class Player:
 def voices(result: Result, scratch: Path, count: int, window: bool) -> None:
     """So many voices with noise, filter and effects; with the real window repainting 60 times a second or without."""
     with contextlib.ExitStack() as stack:
-        probe, client = stack.enter_context(stage(result.block_size, True, scratch))
-        assert client is not None
+        on = stack.enter_context(stage(result.block_size, True, scratch))
+        client = on.client
         painter: Repainting | None = None
         if window:
             os.environ.update(stack.enter_context(servers.virtual_display(scratch / "xvfb.log")))
@@ -168,9 +183,9 @@ def voices(result: Result, scratch: Path, count: int, window: bool) -> None:
                     counted.append(painter.repaints)
             time.sleep(0.001)
 
-        last = run(result, probe, client, work)
+        last = run(result, on, work)
         if painter is not None and counted:
-            result.totals["repaints a second"] = round((painter.repaints - counted[0]) / last["s"], 1)
+            result.totals["repaints a second"] = round((painter.repaints - counted[0]) / last["seconds"], 1)
         _no_more_missed(result, last)
         client.panic()
 
@@ -187,12 +202,12 @@ def tortured(result: Result, scratch: Path) -> None:
     other = write_test_instrument(scratch / "other.noisy")
     instruments = (default_instrument(), other)
     rng = np.random.default_rng(TORTURE_SEED)
-    with stage(result.block_size, True, scratch) as (probe, client):
-        assert client is not None
+    with stage(result.block_size, True, scratch) as on:
+        client = on.client
         for part in range(1, 6):
             client.load_instrument(instruments[part % 2], part)
         tape = TapeReader(client)
-        heard = Heard(probe.sample_rate)
+        heard = Heard(on.empty.sample_rate)
         due, change = [0.0], [5.0]
 
         def work(elapsed: float) -> None:
@@ -214,7 +229,7 @@ def tortured(result: Result, scratch: Path) -> None:
             time.sleep(0.002)
 
         try:
-            run(result, probe, client, work)
+            run(result, on, work)
         finally:
             _judge(result, client, heard, tape)
 
@@ -257,7 +272,7 @@ def _judge(result: Result, client: EngineClient, heard: Heard, tape: TapeReader)
         heard.take(tape.read())
         time.sleep(0.05)
     status = client.status()
-    rows = [row for row in result.series if row["s"] >= WARM_UP * result.series[-1]["s"]]
+    rows = [row for row in result.series if row["seconds"] >= WARM_UP * result.series[-1]["seconds"]]
     growth = rows[-1]["rss_mb"] - rows[0]["rss_mb"]
     result.totals |= {
         "loudest sample": round(heard.peak, 4),
