@@ -206,8 +206,8 @@ def test_frames_that_are_not_finite_are_silenced_in_the_queue() -> None:
     )  # fmt: skip
     assert bad == 1 + SPEC.n_harmonics + SPEC.n_noise_bands
     assert state["frame_hz"][0, 0] == 440.0
-    assert not state["frame_partials"][0, 0].any()
-    assert not state["frame_noise"][0, 0].any()
+    assert not state["ring_partials"][0, 0, 0].any()
+    assert not state["ring_noise"][0, 0, 0].any()
 
 
 def test_limiter_is_linear_below_its_threshold_and_holds_full_scale_above() -> None:

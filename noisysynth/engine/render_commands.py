@@ -11,7 +11,6 @@ from noisysynth.engine.render_voice import start_fade, start_voice
 from noisysynth.engine.state import (
     CONTROLS,
     FRAME_QUEUE,
-    NOISE_BANDS,
     PARTS,
     QUANTUM,
     RING,
@@ -42,14 +41,6 @@ def _take_frame(state, row, voice, frame_id):  # type: ignore[no-untyped-def]
         state.voice_aimed[voice] = -1
     for c in range(CONTROLS):
         state.ring_controls[voice, slot, c] = state.frame_controls[row, c]
-    partials = state.ring_partials[voice, slot]
-    sent = state.frame_partials[row]
-    for k in range(state.frame_n_partials[row]):
-        partials[k] = sent[k]
-    noise = state.ring_noise[voice, slot]
-    sent_noise = state.frame_noise[row]
-    for b in range(NOISE_BANDS):
-        noise[b] = sent_noise[b]
 
 
 @jit

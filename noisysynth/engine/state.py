@@ -104,8 +104,6 @@ STATE_DTYPE = np.dtype(
         ("frame_n_partials", "i4", (FRAME_QUEUE,)),  # START: partials of its instrument
         ("frame_hz", "f4", (FRAME_QUEUE,)),
         ("frame_controls", "f4", (FRAME_QUEUE, CONTROLS)),
-        ("frame_partials", "f4", (FRAME_QUEUE, MAX_HARMONICS)),
-        ("frame_noise", "f4", (FRAME_QUEUE, NOISE_BANDS)),
         # setting queue: written by the control thread, read by the callback
         ("setting_tail", "i8", (1,)),
         ("setting_head", "i8", (1,)),
@@ -138,6 +136,9 @@ STATE_DTYPE = np.dtype(
         ("voice_heard", "f4", (VOICES, MAX_HARMONICS)),
         ("voice_rotator", "f4", (VOICES, 2, MAX_HARMONICS)),  # sine and cosine of stretched partials
         ("voice_stretched", "i4", (VOICES,)),  # whether the rotator holds the phases
+        # frames of voices: the callback's own, but for partials and noise. Those the control thread writes to their
+        # place before it queues the row that makes them valid; where it writes anew what is being read, the callback
+        # has parts of two frames, both sound, until it reads that row.
         ("ring_id", "i8", (VOICES, RING)),
         ("ring_hz", "f4", (VOICES, RING)),
         ("ring_controls", "f4", (VOICES, RING, CONTROLS)),
