@@ -29,6 +29,15 @@ COMPUTE_ALLOWANCE_S = 0.0015
 # A key whose release may have been missed, while the engine was replaced, sounds no longer than this.
 DOUBTFUL_S = 10.0
 _TICK_S = 0.002
+# Kinds that say where something is, whatever was said of it before. (A controller may be a step, 96 and 97: those come
+# from buttons, not in floods.)
+_POSITIONS = (
+    EventKind.PITCH_BEND,
+    EventKind.CONTROL_CHANGE,
+    EventKind.PARAMETER,
+    EventKind.LATENT,
+    EventKind.CHANNEL_PRESSURE,
+)
 _LONGEST_WITHOUT_FRAMES_S = 0.004
 _JOB_S = 10.0
 
@@ -58,6 +67,15 @@ class Inbox:
         except NotDoneError:
             done.cancel()
             raise UserError("the engine is too busy; try again") from None
+
+    def supersedes(self, event: NDArray[np.void]) -> bool:
+        """Whether what comes next says anew what `event` says: of a flood of moves only the last counts."""
+        if event["kind"][0] not in _POSITIONS or not self._waiting:
+            return False
+        other = self._waiting[0][1]
+        return not isinstance(other, tuple) and all(
+            event[name][0] == other[name][0] for name in ("time", "kind", "channel", "part", "index")
+        )
 
     def take(self) -> tuple[float, NDArray[np.void] | Job] | None:
         """The oldest, or None when there is nothing."""
@@ -129,11 +147,11 @@ class ControlThread:
             came_s, what = item
             if isinstance(what, tuple):
                 _do(*what)
-            elif what["time"][0] == NOW:
+            elif what["time"][0] != NOW:
+                heapq.heappush(self._scheduled, (int(what["time"][0]), next(self._order), what))
+            elif not self._inbox.supersedes(what):
                 self._doubtful.discard((int(what["channel"][0]), int(what["index"][0])))
                 self._rack.handle(what[0], self._sample_of(came_s))
-            else:
-                heapq.heappush(self._scheduled, (int(what["time"][0]), next(self._order), what))
             if time.perf_counter() - began_s > _LONGEST_WITHOUT_FRAMES_S:
                 more = True
                 break

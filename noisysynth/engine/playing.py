@@ -35,14 +35,18 @@ class ServerLostError(Exception):
 class Playing:
     """Sounds by part, on whatever output there is. Methods belong to one thread, the process's main one.
 
-    shared: [1], SHARED_DTYPE, whose memory was filled. tell: takes a line for the player.
+    shared: [1], SHARED_DTYPE, whose memory was filled. tell: takes a line for the player. closing: called when an
+    output has played its last sample, before the state is made anew for another.
     """
 
-    def __init__(self, shared: NDArray[np.void], inbox: Inbox, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, shared: NDArray[np.void], inbox: Inbox, tell: Callable[[str], None], closing: Callable[[], None]
+    ) -> None:
         self._state: NDArray[np.void] = shared["state"]
         self._memory: np.void = shared["memory"][0]
         self._inbox = inbox
         self._tell = tell
+        self._closing = closing
         self._sounds: list[tuple[Instrument, ControlNet] | None] = [None] * PARTS
         self._tuning: Tuning = EQUAL
         self._wanted = self._choice = AudioChoice()
@@ -245,6 +249,7 @@ class Playing:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+            self._closing()
 
 
 def _is_there(choice: AudioChoice) -> bool:

@@ -50,7 +50,7 @@ class EngineProcess:
         self._shared: NDArray[np.void] = np.ndarray(1, SHARED_DTYPE, buffer=self._block.buf)
         self._memory: np.void = self._shared["memory"][0]
         self._inbox = Inbox()
-        self._playing = Playing(self._shared, self._inbox, self.tell)
+        self._playing = Playing(self._shared, self._inbox, self.tell, self._output_closed)
         self._paths: list[Path | None] = []
         self._midi: MidiInputs | None = None
         self._osc: Any = None
@@ -141,7 +141,6 @@ class EngineProcess:
 
     def _watch(self) -> None:
         if self._playing.watch():
-            self._end_recording()  # the clock began anew, maybe at another rate
             self._send("audio", self._playing.opened)
         recorder = self._recorder
         if recorder is not None:
@@ -168,7 +167,6 @@ class EngineProcess:
 
     def request_open_audio(self, choice: AudioChoice) -> OpenedAudio:
         """Open another device; when that fails, the one before plays on and the client gets the reason."""
-        self._end_recording()
         try:
             self._playing.reopen(choice)
         except UserError:
@@ -240,12 +238,17 @@ class EngineProcess:
         self._memory["recorded_s"] = 0.0
         return float(recorder.stop()) if recorder is not None else 0.0
 
+    def _output_closed(self) -> None:
+        if self._recorder is not None:
+            # The next output has a clock, and maybe a sample rate, of its own.
+            self.tell(f"the recording ends with its output, after {self._end_recording():.0f} s")
+
     def _shut_down(self) -> None:
         self.request_stop_osc()
         if self._midi is not None:
             self._midi.close()
-        self._end_recording()
         self._playing.end()
+        self._end_recording()
 
 
 def _warm_up() -> None:
