@@ -17,13 +17,13 @@ import rtmidi
 import servers
 import soundfile
 from engine_tools import RATE, controller, dominant_hz, level_db, note, parameter, roughness, song
-from make_instrument import SPEC, make_test_instrument, write_test_instrument
+from make_instrument import make_test_instrument, write_test_instrument
 
 from noisysynth.engine.audio import OutputStream, output_devices, release, rescan
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.engine.offline import OfflineEngine
-from noisysynth.engine.state import STATE_DTYPE, prepare
+from noisysynth.engine.state import STATE_DTYPE
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind, make_event
 from noisysynth.instrument import read_instrument
@@ -243,10 +243,82 @@ def test_instruments_change_while_a_chord_sounds(client: EngineClient, instrumen
         client.note_on(pitch, 0.8)
     wait_until(lambda: client.status().voices == 3)
     client.load_instrument(other)
+    client.note_on(72, 0.8)
+    wait_until(lambda: client.status().voices == 4)  # the chord sounds on, as it began
+    for pitch in (60, 64, 67, 72):
+        client.note_off(pitch)
     wait_until(lambda: client.status().voices == 0)
+
+
+def test_parts_play_side_by_side(client: EngineClient, instrument: Path) -> None:
+    client.load_instrument(instrument, part=1)
+    client.set_parameter("channel", 1.0, part=0)
+    client.set_parameter("channel", 2.0, part=1)
+    client.set_parameter("brightness", 3.0, part=1)
+    wait_until(lambda: client.parameter_values(1)["brightness"] == 3.0)
+    assert client.parameter_values(0)["brightness"] == 0.0
+    client.status()
+    client.note_on(60, 0.8, channel=1)
+    wait_until(lambda: client.status().part_peaks[1] > 1e-3)
+    assert client.status().part_peaks[0] == 0.0
+    client.note_off(60, channel=1)
+    client.unload_instrument(1)
+    wait_until(lambda: client.status().voices == 0)
+    client.note_on(60, 0.8, channel=1)
     client.note_on(60, 0.8)
     wait_until(lambda: client.status().voices == 1)
-    client.note_off(60)
+    with pytest.raises(UserError, match="no part 17"):
+        client.load_instrument(instrument, part=16)
+
+
+def test_a_preset_is_chosen_by_its_number(client: EngineClient) -> None:
+    _, changes = client.preset()
+    client.select_preset(1)
+    wait_until(lambda: client.preset() == (1, changes + 1))
+    client.select_preset(99)  # there is none
+    client.select_preset(0)
+    wait_until(lambda: client.preset() == (0, changes + 2))
+
+
+def test_a_scala_tuning_is_heard(client: EngineClient, tmp_path: Path) -> None:
+    scale = tmp_path / "quarter.scl"
+    scale.write_text("all keys a quarter tone apart\n 24\n" + "".join(f"{50.0 * i}\n" for i in range(1, 25)))
+    client.load_tuning(scale)
+    client.note_on(72, 0.8)
+    wait_until(lambda: client.status().voices == 1)
+    time.sleep(0.5)
+    tuned_hz = midi_to_hz(69 + 1.5)  # three quarter tones above the reference, A
+    heard_hz = dominant_hz(client.scope()[:, 0], tuned_hz * 0.94, tuned_hz * 1.06)
+    assert abs(1200 * np.log2(heard_hz / tuned_hz)) < 10
+    with pytest.raises(UserError, match="missing"):
+        client.load_tuning(tmp_path / "missing.scl")
+    client.reset_tuning()
+
+
+def test_a_controller_is_taught_its_parameter(client: EngineClient, keyboard: Callable[[list[int]], None]) -> None:
+    client.learn("filter_cutoff")
+    assert client.learning() == (0, "filter_cutoff")
+    keyboard([0xB0, 20, 127])
+    wait_until(lambda: client.learned() == {(0, 20): (0, "filter_cutoff")})
+    assert client.learning() is None
+    keyboard([0xB0, 20, 0])
+    wait_until(lambda: client.parameter_values()["filter_cutoff"] == 20.0)
+    client.forget_learned("filter_cutoff")
+    wait_until(lambda: not client.learned())
+
+
+def test_what_is_heard_is_recorded(client: EngineClient, tmp_path: Path) -> None:
+    client.start_recording(tmp_path / "take.wav")
+    client.note_on(69, 1.0)
+    wait_until(lambda: client.status().recorded_s > 0.5)
+    seconds = client.stop_recording()
+    client.note_off(69)
+    assert client.status().recorded_s == 0.0
+    audio, rate = soundfile.read(tmp_path / "take.wav")
+    assert rate == RATE
+    assert abs(len(audio) / RATE - seconds) < 0.01
+    assert np.abs(audio).max() > 1e-2
+    assert client.stop_recording() == 0.0
 
 
 def test_a_bad_instrument_changes_nothing(client: EngineClient, tmp_path: Path) -> None:
@@ -276,7 +348,7 @@ def test_nonsense_asked_of_a_device_does_not_end_the_engine(client: EngineClient
         client.open_audio(choice)
     assert client.status().audio_running
     with pytest.raises(UserError, match="stand on your head failed"):
-        client._request("stand_on_your_head")
+        client._keeper.request("stand_on_your_head")
     assert client.status().alive
 
 
@@ -308,12 +380,11 @@ def test_the_callback_plays_on_while_python_computes(jack_server: servers.JackSe
     assert output_devices()
     instrument = make_test_instrument()
     state = np.zeros(1, STATE_DTYPE)
-    prepare(state, SPEC, RATE)
     # A chord that sounds forever: its frames stay where they are.
     live = OfflineEngine(instrument, RATE)
     live.render(song(*(note(0.01, 99.0, 40 + i) for i in range(32))), RATE // 4)
     state[:] = live._record
-    stream = OutputStream(state, JACK)
+    stream = OutputStream(state, live.arena, JACK)
     stop = threading.Event()
 
     def compute() -> None:
@@ -384,22 +455,6 @@ def test_a_block_size_that_cannot_be_is_told_and_the_engine_runs(instrument: Pat
         engine.stop()
 
 
-def test_a_sound_server_that_ends_is_told_and_the_engine_lives_on(instrument: Path, tmp_path: Path) -> None:
-    engine = EngineClient()
-    with servers.jack_dummy_server(tmp_path / "jackd.log"):
-        engine.start(instrument, JACK)
-        assert engine.status().audio_running
-    try:
-        wait_until(lambda: not engine.status().audio_running)
-        assert any("JACK server has ended" in line for line in engine.notices())
-        engine.note_on(60, 1.0)
-        wait_until(lambda: engine.status().voices == 1)
-        with pytest.raises(UserError, match="JACK server has ended"):
-            engine.open_audio(AudioChoice())
-    finally:
-        engine.stop()
-
-
 def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
     engine = EngineClient()
     engine.start(instrument, AudioChoice())
@@ -412,7 +467,7 @@ def test_notes_and_meters_do_not_wait_for_a_request(instrument: Path) -> None:
             engine.notices()
             done.set()
 
-        with engine._request_lock:  # as a request holds it until its answer
+        with engine._keeper._request_lock:  # as a request holds it until its answer
             player = threading.Thread(target=play)
             player.start()
             assert done.wait(5.0)
@@ -450,7 +505,7 @@ def test_meters_may_be_read_while_the_engine_is_stopped(instrument: Path) -> Non
 def test_an_engine_that_hangs_can_be_stopped_while_somebody_plays(instrument: Path) -> None:
     engine = EngineClient()
     engine.start(instrument, AudioChoice())
-    os.kill(engine._process.pid, signal.SIGSTOP)
+    os.kill(engine._keeper.pid, signal.SIGSTOP)
 
     def play() -> None:
         for _ in range(2000):  # more than the pipe holds
@@ -489,16 +544,3 @@ entry.run()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (7, "")
-
-
-def test_an_engine_that_dies_is_told_and_requests_fail_clearly(instrument: Path) -> None:
-    engine = EngineClient()
-    engine.start(instrument, AudioChoice())
-    engine._process.kill()
-    engine._process.join()
-    engine.note_on(60, 1.0)
-    assert not engine.status().alive
-    assert any("ended unexpectedly" in line for line in engine.notices())
-    with pytest.raises(UserError, match="the engine"):
-        engine.audio_devices()
-    engine.stop()

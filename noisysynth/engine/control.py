@@ -150,7 +150,8 @@ class ControlThread:
             elif what["time"][0] != NOW:
                 heapq.heappush(self._scheduled, (int(what["time"][0]), next(self._order), what))
             elif not self._inbox.supersedes(what):
-                self._doubtful.discard((int(what["channel"][0]), int(what["index"][0])))
+                if self._doubtful and what["kind"][0] in (EventKind.NOTE_ON, EventKind.NOTE_OFF):
+                    self._doubtful.discard((int(what["channel"][0]), int(what["index"][0])))
                 self._rack.handle(what[0], self._sample_of(came_s))
             if time.perf_counter() - began_s > _LONGEST_WITHOUT_FRAMES_S:
                 more = True
