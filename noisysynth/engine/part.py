@@ -327,6 +327,7 @@ class Part:
         pool.channel[voices], pool.key[voices] = channel, key
         pool.timbre_pitch[voices] = pitch
         pool.sustained[voices] = False
+        pool.stale[voices] = True
         self._last_pitch = pitch
 
     def _begin(self, channel: int, key: int, pitch: float, velocity: float, time: int) -> None:

@@ -183,7 +183,6 @@ class Rack:
         self.parts[part].sound = None
         self._memory["latent_known"][part] = 0
         self._memory["preset"][part] = -1
-        self._stale[part] = True
 
     def _write_room(self, part: int, instrument: Instrument) -> None:
         self._room_half[part] ^= 1
@@ -272,7 +271,6 @@ class Rack:
         self._memory["held"][channel, key] = 0.0
         for each in self.parts:
             each.note_off(channel, key, velocity, time, lambda other: float(self.tuning.pitches[other]))
-        self._stale[self._playing(channel)] = True
 
     def _playing(self, channel: int) -> NDArray[np.int64]:
         """Parts with voices that this channel (or, being a zone's master, one of its members) reaches."""
@@ -373,14 +371,13 @@ class Rack:
                 each.hold_sostenuto(channel)
             elif not down:
                 each.pedal_up(channel, time)
-        self._stale[self._playing(channel)] = True
 
     def _reset(self, channel: int, time: int) -> None:
         self.channels[channel].reset(time)
         self._memory["bend"][channel] = self._memory["mod_wheel"][channel] = self._memory["pedal"][channel] = 0.0
         for each in self.parts:
             each.pedal_up(channel, time)
-        self._stale[self._playing(channel)] = True
+        self._retell(channel)
 
     def _release_all(self, time: int, channel: int | None = None) -> None:
         channels = range(CHANNELS) if channel is None else (channel,)
@@ -391,7 +388,6 @@ class Rack:
         self._memory["pedal"][list(channels)] = 0.0
         for each in self.parts:
             each.release_all(time, channel)
-        self._stale[:] = True
 
     def _silence_channel(self, channel: int, time: int) -> None:
         self._release_all(time, channel)
@@ -556,8 +552,9 @@ class Rack:
         heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
         heading_for[~begun] = 0
         parts = pool.part[voices]
-        stale, retell = self._stale[parts], self._stale_controls[parts] & ~self._stale[parts]
-        self._stale[:] = self._stale_controls[:] = False
+        stale = self._stale[parts] | pool.stale[voices]
+        retell = self._stale_controls[parts] & ~stale
+        self._stale[:] = self._stale_controls[:] = pool.stale[voices] = False
         self._retell_voices(voices, heading_for, retell)
         pool.next_frame[voices] = np.where(stale, heading_for, np.maximum(pool.next_frame[voices], heading_for))
         stride = self._stride(voices, position)
@@ -565,7 +562,9 @@ class Rack:
         # The nearer a voice is to its last frame, the sooner; one that has not begun comes first of all.
         more = False
         if (missing >= _REFILL[stride]).any() or not pool.started[voices].all():
-            more = self._compute_chunk(voices, missing, stride)
+            # Where all is to be computed anew, again and again, those that run dry first must not wait for others.
+            dry_in = pool.sent[voices] - heading_for
+            more = self._compute_chunk(voices, missing, stride, dry_in)
         self._forget_before(position)
         return more
 
@@ -578,11 +577,18 @@ class Rack:
         long_ago = position - int(_SETTLED_S * self._sample_rate)
         return np.where((onset < long_ago) & ((off == NO_TIME) | (off < long_ago)), stride, 1)
 
-    def _compute_chunk(self, voices: NDArray[np.int64], missing: NDArray[np.int64], stride: NDArray[np.int64]) -> bool:
+    def _compute_chunk(
+        self,
+        voices: NDArray[np.int64],
+        missing: NDArray[np.int64],
+        stride: NDArray[np.int64],
+        dry_in: NDArray[np.int64],
+    ) -> bool:
         """The voices that need frames most, of one sound and with equally many to come; True when others wait."""
         pool = self.voices
         new = ~pool.started[voices]
-        first = int(np.argmax(np.where(new, 1 << 20, missing - _REFILL[stride])))
+        patience = np.where(new, -1, np.where(missing >= _REFILL[stride], dry_in, NEVER))
+        first = int(np.argmin(patience))
         # A new note gets what it needs to begin; the rest of its frames comes with everybody's.
         rows = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first] - 1) // stride[first] + 1
         count = (rows - 1) * int(stride[first]) + 1
@@ -590,7 +596,8 @@ class Rack:
         like &= (new == new[first]) & (stride == stride[first])
         like &= (missing >= count) if new[first] else (missing == missing[first])
         room = int(frame_room(self._queues)) // (count + 1)
-        chosen = np.flatnonzero(like)[: min(room, max(CHUNK // rows, 1))]
+        chosen = np.flatnonzero(like)
+        chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(CHUNK // rows, 1))]
         if not chosen.size:
             return False  # the queue is full; the callback empties it within a block
         self._compute(voices[chosen], count, int(stride[first]))
@@ -633,6 +640,7 @@ class Rack:
         )  # fmt: skip
         self.non_finite += bad
         pool.next_frame[voices] += count
+        pool.sent[voices] = np.maximum(pool.sent[voices], pool.next_frame[voices])
         loudness = np.maximum(controls[:, -1, 1], controls[:, -1, 2])
         pool.level[voices] = (amplitude[:, -1] + noise[:, -1].sum(-1)) * loudness
         # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.

@@ -46,6 +46,8 @@ class VoicePool:
         self.sustained = np.zeros(VOICES, bool)  # key up, but a pedal holds it
         self.sostenuto = np.zeros(VOICES, bool)  # held by the middle pedal
         self.next_frame = np.zeros(VOICES, np.int64)
+        self.sent = np.zeros(VOICES, np.int64)  # frames queued, also those that are to be computed anew
+        self.stale = np.zeros(VOICES, bool)  # its frames already computed no longer tell the truth
         self.silent_from = np.full(VOICES, NEVER, np.int64)  # sample from which its frames are silent
         self.level = np.zeros(VOICES, np.float64)  # of the newest frame computed
         self.pressure: dict[int, Steps] = {}  # polyphonic pressure of a voice that had any
@@ -89,7 +91,8 @@ class VoicePool:
         self.onset[voice] = time
         self.off[voice] = NO_TIME
         self.sustained[voice] = self.sostenuto[voice] = False
-        self.next_frame[voice] = 0
+        self.next_frame[voice] = self.sent[voice] = 0
+        self.stale[voice] = False
         self.silent_from[voice] = NEVER
         self.level[voice] = 1.0
         self.pressure.pop(voice, None)
@@ -124,3 +127,4 @@ class VoicePool:
         open_ = voices[self.off[voices] == NO_TIME]
         self.off[open_] = np.maximum(time, self.onset[open_] + 1)
         self.sustained[open_] = self.sostenuto[open_] = False
+        self.stale[open_] = True
