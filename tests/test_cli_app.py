@@ -121,6 +121,29 @@ class TestWithoutWindow:
         assert "Keystation 49" in lines
         assert "MIDI input found" in lines
 
+    def test_parts_tuning_and_recording_are_for_who_plays_without_window(
+        self, engine: FakeEngine, instrument: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def interrupt(_: float) -> None:
+            raise KeyboardInterrupt
+
+        told: list[tuple[object, ...]] = []
+        monkeypatch.setattr(app.time, "sleep", interrupt)
+        monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(engine, "load_instrument", lambda path, part: told.append((path, part)))
+        monkeypatch.setattr(engine, "load_tuning", lambda scl, kbm: told.append((scl, kbm)))
+        monkeypatch.setattr(engine, "start_recording", lambda path: told.append((path,)))
+        monkeypatch.setattr(engine, "stop_recording", lambda: 2.0)
+        take = tmp_path / "take.wav"
+        more = ["--part", str(instrument), "--tuning", "just.scl", "--record", str(take)]
+        assert app.main([str(instrument), "--headless", *more]) == 0
+        assert told == [(instrument, 1), (Path("just.scl"), None), (take,)]
+        assert f"recorded 2.0 s to {take}" in capsys.readouterr().err
+        assert app.main([str(instrument), *more]) == 2
+        assert "--part goes with --headless" in capsys.readouterr().err
+        assert app.main([str(instrument), "--headless", *["--part", str(instrument)] * 16]) == 2
+
     def test_says_why_there_is_no_window(
         self, engine: FakeEngine, instrument: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

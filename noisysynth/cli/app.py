@@ -39,6 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="PORT",
         help="listen to OSC messages on this port of this machine (docs/osc.md); default: do not",
     )
+    headless = parser.add_argument_group("with --headless")
+    headless.add_argument("--part", type=Path, action="append", default=[], metavar="FILE.noisy",
+                          help="one more instrument, in the next part of the rack; may be given 15 times")  # fmt: skip
+    headless.add_argument("--tuning", type=Path, metavar="FILE.scl", help="a Scala scale")
+    headless.add_argument("--keyboard-map", type=Path, metavar="FILE.kbm", help="how the scale lies on the keys")
+    headless.add_argument("--record", type=Path, metavar="FILE", help="record what is played, as WAV or FLAC")
     parser.add_argument("--demo-out", type=Path, metavar="WAV", default=Path("noisysynth-demo.wav"),
                         help="where the demo song goes when nothing can be heard (default: %(default)s)")  # fmt: skip
     options = parser.parse_args(arguments)
@@ -51,7 +57,16 @@ def _run(options: argparse.Namespace) -> int:
         from noisysynth.instrument import read_instrument
 
         read_instrument(options.instrument)  # a bad file is told here, before anything opens
+    if len(options.part) > 15:
+        raise UserError("a rack has 16 parts: --part may be given 15 times")
+    for part in options.part:
+        from noisysynth.instrument import read_instrument
+
+        read_instrument(part)
     if not options.headless:
+        for name in ("part", "tuning", "keyboard_map", "record"):
+            if getattr(options, name):
+                raise UserError(f"--{name.replace('_', '-')} goes with --headless")
         from noisysynth.ui.display import display_problem
 
         problem = display_problem()
@@ -103,9 +118,17 @@ def _without_window(options: argparse.Namespace, audio: dict[str, Any]) -> int:
         if running:
             if options.osc_port is not None:
                 client.start_osc(options.osc_port)
+            for number, part in enumerate(options.part, 1):
+                client.load_instrument(part, number)
+            if options.tuning is not None:
+                client.load_tuning(options.tuning, options.keyboard_map)
             for line in notices:
                 _say(line)
+            if options.record is not None:
+                client.start_recording(options.record)
             _play(client, instrument)
+            if options.record is not None:
+                _say(f"recorded {client.stop_recording():.1f} s to {options.record}")
             return 0
     finally:
         client.stop()
