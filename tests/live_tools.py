@@ -20,6 +20,7 @@ from noisysynth.parameters import MOD_DESTINATIONS, MOD_SOURCES, PARAMETERS
 JACK = AudioChoice(host_api="JACK", block_size=64)
 # Noise has no period; what is measured here does.
 QUIET = {"noise_level": -60.0, "morph_time": 0.05}
+CABLE_S = 0.0015
 BRIGHT, DARK = 1, 129  # presets: the second of the first bank and of the second
 
 
@@ -54,8 +55,10 @@ class Live:
         })  # fmt: skip
 
     def send(self, *messages: list[int]) -> None:
+        """As a cable carries them: one after the other, about a millisecond each."""
         for message in messages:
             self.keys.send_message(message)
+            time.sleep(CABLE_S)
 
     def on(self, pitch: int, velocity: int = 100, channel: int = 0) -> None:
         self.send([0x90 | channel, pitch, velocity])

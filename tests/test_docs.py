@@ -16,6 +16,7 @@ from noisysynth.train.config import load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MEASURED = ("soak",)  # what our measurements wrote; the other JSON files are configurations
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -67,7 +68,8 @@ def test_readme_names_every_controller() -> None:
 
 def test_configs_in_docs_load() -> None:
     for path in (ROOT / "docs").glob("*.json"):
-        load_config(str(path))
+        if path.stem not in MEASURED:
+            load_config(str(path))
 
 
 def test_links_in_docs_lead_somewhere() -> None:

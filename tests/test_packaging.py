@@ -104,7 +104,8 @@ def test_factory_files_are_in_the_wheel(installed: Path, tmp_path: Path) -> None
     assert "demo.mid" in in_wheel
 
 
-COMMANDS = ("noisysynth", "noisysynth-render", "noisysynth-dataset", "noisysynth-train", "noisysynth-export")
+COMMANDS = ("noisysynth", "noisysynth-render", "noisysynth-dataset", "noisysynth-train", "noisysynth-export",
+            "noisysynth-bench", "noisysynth-doctor")  # fmt: skip
 
 
 def test_commands_are_the_ones_we_promise(installed: Path) -> None:
