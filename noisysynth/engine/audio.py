@@ -7,6 +7,7 @@ library authors through `_StreamBase`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -112,7 +113,8 @@ def rescan() -> None:
     """Look for devices anew. Only while no stream is open: PortAudio's list is made when it starts."""
     sounddevice = _sounddevice()
     with quiet_stderr():
-        sounddevice._terminate()
+        with contextlib.suppress(sounddevice.PortAudioError):  # after `release` there is nothing to end
+            sounddevice._terminate()
         sounddevice._initialize()
 
 
