@@ -234,3 +234,18 @@ def test_an_lfo_follows_midi_clock(live: Live) -> None:
     assert np.ptp(balance) > 0.3
     assert np.argmax(spectrum) == 4  # 2.5 Hz over 1.6 s
     assert live.client.parameter_values()["tempo"] == pytest.approx(tempo, rel=0.02)
+
+
+def test_what_comes_together_comes_whole(live: Live) -> None:
+    """Chords and what is said of their keys within one period of the server, again and again; nothing gets lost."""
+    live.route(1, "Pressure", "pitch", 1 / 24)
+    live.set(amp_release=0.01)
+    live.ear.play_to("noisysynth:in")
+    for _ in range(30):
+        before = live.client.status().midi_events
+        for message in ([0x90, 57, 100], [0x90, 64, 100], [0xA0, 57, 127], [0xA0, 57, 0]):
+            live.ear.send(message)
+        for message in ([0x80, 57, 0], [0x80, 64, 0]):
+            live.ear.send(message, live.ear.now + RATE // 20)
+        wait_until(lambda expected=before + 6: live.client.status().midi_events == expected)
+    wait_until(lambda: live.client.status().voices == 0, timeout_s=2.0)

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +65,19 @@ class System:
         port.ignore_types = lambda **which: setattr(port, "ignored", which)
         port.set_callback = lambda callback: self.playing.update({port.name: callback})
         port.cancel_callback = lambda: self.playing.pop(port.name)
+        queue: deque[object] = deque()
+
+        def deliver(message: object) -> None:
+            queue.append(message)
+            while queue:
+                time.sleep(0.001)
+            time.sleep(0.01)  # the last one is taken, but maybe not yet passed on
+
+        def get_message() -> object:
+            self.playing.setdefault(port.name, deliver)  # who looks, listens
+            return queue.popleft() if queue else None
+
+        port.get_message = get_message
         port.close_port = port.delete = lambda: None
         return port
 

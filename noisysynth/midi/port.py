@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.priority import raise_thread_priority
 from noisysynth.events import EventKind, make_event
 from noisysynth.midi.messages import event_of
 from noisysynth.quiet import quiet_stderr
@@ -20,6 +21,7 @@ Receive = Callable[[NDArray[np.void]], None]
 _PEDALS = range(64, 70)
 _CLOCK_PATIENCE_S = 1.0
 _LAST_MESSAGE_S = 0.005
+_LOOK_S = 0.0005
 
 
 class ClockSource:
@@ -38,9 +40,14 @@ class ClockSource:
 
 
 class Port:
-    """Passes on what comes from `midi_in`, an open input of rtmidi's, until `close`."""
+    """Passes on what comes from `midi_in`, an open input of rtmidi's, until `close`.
 
-    def __init__(self, midi_in: Any, receive: Receive, clock: ClockSource) -> None:
+    queued: look into rtmidi's queue rather than be called by it. JACK calls in the middle of its period, and while that
+    call waits for the interpreter the period may end; RtMidi then takes the message before for each of those that are
+    left, so that of a chord one key sounds twice and another never goes up.
+    """
+
+    def __init__(self, midi_in: Any, receive: Receive, clock: ClockSource, queued: bool = False) -> None:
         self._midi_in = midi_in
         self._receive = receive
         self._clock = clock
@@ -48,7 +55,21 @@ class Port:
         self._open = True
         self._held: set[tuple[EventKind, int, int]] = set()  # kind, channel and index of what lets it go
         midi_in.ignore_types(sysex=True, timing=False, active_sense=True)
-        midi_in.set_callback(self._on_message)
+        self._reader: threading.Thread | None = None
+        if queued:
+            self._reader = threading.Thread(target=self._read, name="midi queue", daemon=True)
+            self._reader.start()
+        else:
+            midi_in.set_callback(self._on_message)
+
+    def _read(self) -> None:
+        raise_thread_priority()
+        while self._open:
+            message = self._midi_in.get_message()
+            if message is None:
+                time.sleep(_LOOK_S)
+            else:
+                self._on_message(message)
 
     def _on_message(self, message_and_delta: tuple[list[int], float], _data: object = None) -> None:
         event = event_of(message_and_delta[0])
@@ -81,6 +102,8 @@ class Port:
             self._open = False
             held = sorted(self._held)
             self._held.clear()
+        if self._reader is not None:
+            self._reader.join()
         for kind, channel, index in held:
             self._receive(make_event(kind, index, 0.0, channel=channel))
         close_input(self._midi_in)

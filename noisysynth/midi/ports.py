@@ -233,7 +233,7 @@ class MidiInputs:
             virtual = None
             if api != getattr(rtmidi, "API_WINDOWS_MM", None):
                 midi_in.open_virtual_port(VIRTUAL_PORT)
-                virtual = Port(midi_in, self._receive, self._clock)
+                virtual = Port(midi_in, self._receive, self._clock, queued=api == rtmidi.API_UNIX_JACK)
             self._systems[api] = _System(midi_in, virtual)
             return True
         return False
@@ -251,7 +251,8 @@ class MidiInputs:
             with quiet_stderr():
                 midi_in = self._rtmidi.MidiIn(self._api, name=CLIENT_NAME)
                 midi_in.open_port(place, "from device")
-            self._open[name] = Port(midi_in, self._receive, self._clock)
+            queued = self._api == self._rtmidi.API_UNIX_JACK
+            self._open[name] = Port(midi_in, self._receive, self._clock, queued)
         except Exception as error:  # a port used by another program, or gone in between
             self._failed.add(name)
             self._tell(f"MIDI input {name!r} cannot be opened: {' '.join(str(error).split())[:120]}")
