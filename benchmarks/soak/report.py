@@ -26,6 +26,7 @@ def write(results: list[Result], docs: Path) -> None:
     """docs/soak.json, docs/soak.md and, where matplotlib is, docs/images/soak.png."""
     day = datetime.date.today().isoformat()
     data = {"machine": machine(), "day": day, "scenarios": [dataclasses.asdict(result) for result in results]}
+    docs.mkdir(parents=True, exist_ok=True)
     (docs / "soak.json").write_text(json.dumps(data, indent=1) + "\n")
     picture = _draw(results, docs / "images" / "soak.png")
     (docs / "soak.md").write_text(_page(results, day, picture))
