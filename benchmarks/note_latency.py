@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -205,6 +206,7 @@ def main() -> int:
     parser.add_argument("--block-size", type=int, default=64)
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and engines end with us
     if shutil.which("jackd") is None:
         print("note_latency: jackd is not installed, so nothing can be heard (Debian: jackd2)")
         return 0

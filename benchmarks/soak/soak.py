@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -311,6 +312,7 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SCENARIOS), help="default: %(default)s")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and engines end with us
     names = [name.strip() for name in options.only.split(",")]
     unknown = [name for name in names if name not in SCENARIOS]
     problem = f"there is no scenario {unknown[0]!r}" if unknown else ""
