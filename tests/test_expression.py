@@ -427,9 +427,9 @@ def test_another_instrument_leaves_sounding_notes_alone() -> None:
     heard = instrument_engine.render(song(), RATE // 2)
     assert level_db(heard - expected[RATE // 2 :], expected) < -90
     instrument_engine.render(song(note(1.1, 1.0, 64)), RATE // 2)
-    assert len(instrument_engine.rack._sounds) == 2
+    assert len(instrument_engine.rack._supply.sounds) == 2
     instrument_engine.render(song(event(EventKind.ALL_NOTES_OFF, 0)), 3 * RATE)
-    assert len(instrument_engine.rack._sounds) == 1
+    assert len(instrument_engine.rack._supply.sounds) == 1
 
 
 def test_a_tuning_moves_the_keys_and_silences_unmapped_ones() -> None:

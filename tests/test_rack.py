@@ -11,7 +11,7 @@ import pytest
 from engine_tools import RATE, controller, engine, level_db, note, parameter, render, song
 from make_instrument import make_test_instrument
 
-from noisysynth.engine import rack as rack_module
+from noisysynth.engine import supply as supply_module
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.engine.rack import Rack
 from noisysynth.engine.render import render_block
@@ -278,7 +278,20 @@ def test_a_crowd_sounds_as_one_computed_frame_by_frame(stride: int, monkeypatch:
         parameter(0.4, "pad_x", 0.6),
     )
     every = engine().render(events, RATE)
-    monkeypatch.setattr(rack_module, "_STRIDES", ((1000, stride),))
+    monkeypatch.setattr(supply_module, "_STRIDES", ((1000, stride),))
     some = engine().render(events, RATE)
     assert not np.array_equal(every, some)
     assert level_db(some - every, every) < -45
+
+
+def test_a_network_that_gives_no_numbers_is_silenced_counted_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    instrument_engine = engine()
+    sound = instrument_engine.rack.parts[0].sound
+    assert sound is not None
+    run = sound.net.run
+    monkeypatch.setattr(sound.net, "run", lambda *inputs: type(run(*inputs))(*(x * np.nan for x in run(*inputs))))
+    audio = instrument_engine.render(song(note(0.1, 9.0, 60)), RATE // 2)
+    assert np.isfinite(audio).all()
+    assert instrument_engine.state["frames_not_finite"] > 0
+    monkeypatch.setattr(sound.net, "run", run)
+    assert level_db(instrument_engine.render(song(), RATE // 2)[RATE // 4 :]) > -50

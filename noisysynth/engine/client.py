@@ -134,7 +134,7 @@ class EngineClient:
                 late_frames=int(row["late_frames"]),
                 peak=peak,
                 limiter_gain_db=float(20.0 * np.log10(gain)) if 0.0 < gain < 1.0 else 0.0,
-                non_finite=int(row["non_finite"]),
+                non_finite=int(row["non_finite"]) + int(row["frames_not_finite"]),
                 midi_events=int(memory["midi_events"]),
                 restarts=keeper.restarts,
                 part_peaks=part_peaks,

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from noisysynth.engine.audio import OutputStream
 from noisysynth.engine.offline import SilentStream
 from noisysynth.engine.priority import raise_thread_priority
-from noisysynth.engine.rack import LOOKAHEAD, Rack
+from noisysynth.engine.rack import Rack
 from noisysynth.engine.state import frame_samples
+from noisysynth.engine.supply import LOOKAHEAD
 from noisysynth.errors import UserError
 from noisysynth.events import NOW, EventKind, make_event
 

@@ -66,7 +66,7 @@ class EngineStatus:
     late_frames: int  # control frames that came after they were due
     peak: tuple[float, float]  # left and right, linear, since the last status read
     limiter_gain_db: float  # 0 when it rests, negative while it works
-    non_finite: int  # samples the NaN guard had to silence
+    non_finite: int  # samples that had to be silenced, and values of the network's
     midi_events: int  # MIDI messages received so far
     restarts: int = 0  # engine processes that had to be replaced
     part_peaks: tuple[float, ...] = ()  # of each part, linear, since the last status read

@@ -201,6 +201,7 @@ STATE_DTYPE = np.dtype(
         ("tape", "f4", (TAPE_LENGTH, 2)),
         # what the window may look at: written by the control thread
         ("load", "f4"),
+        ("frames_not_finite", "i8"),  # values of the network's that had to be made safe
         ("busy_voices", "i8"),
     ],
     align=True,

@@ -1,0 +1,288 @@
+"""Keeps every voice supplied with control frames: which ones to compute, when, and how many at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisysynth.engine.channels import Channel
+from noisysynth.engine.control_net import ControlFrames
+from noisysynth.engine.part import Part
+from noisysynth.engine.queues import consumed_frames, frame_room, push_command, push_controls, push_frames
+from noisysynth.engine.sound import Sound
+from noisysynth.engine.state import (
+    CONTROLS,
+    NO_TIME,
+    NOISE_BANDS,
+    PARTS,
+    QUANTUM,
+    RING,
+    VOICES,
+    Command,
+    frame_samples,
+)
+from noisysynth.engine.voices import NEVER, NO_KEY, VoicePool
+from noisysynth.spec import midi_to_hz
+
+# Frames a voice has at least beyond the one it heads for and beyond the device's block: 16 ms during which the control
+# thread may be late unheard.
+LOOKAHEAD = 4
+# A crowd gets frames from the network less often, for notes change slowly once they have begun: up to so many voices,
+# every n-th frame is computed and those between lie on straight lines. At 16 ms (the last) a vibrato of 5.5 Hz loses
+# 4 % of its depth. Frames are computed a few at a time, as a call of the network costs more than a frame.
+_STRIDES = ((32, 1), (96, 2), (VOICES, 4))
+_REFILL = np.array([0, 3, 5, 0, 9])  # by stride: frames missing before it is worth a call
+_MOST_REFILL = int(_REFILL.max())
+_SETTLED_S = 0.1  # since it began, or since its key went up
+# Rows of the network that one call computes: a millisecond's work, so a note that begins waits no longer.
+CHUNK = 80
+# A released note whose partials and bands are all below this (-100 dB) is over.
+_SILENT = 1e-5
+
+
+class FrameSupply:
+    """Computes and queues what voices lack. Whoever changes what frames say sets `stale` or `stale_controls`."""
+
+    def __init__(self, state: NDArray[np.void], voices: VoicePool, channels: Sequence[Channel]) -> None:
+        """state: [1], STATE_DTYPE, prepared. Parts are to be given to `serve`."""
+        self._queues, self._state = state, state[0]
+        self._sample_rate = float(self._state["sample_rate"])
+        self._hop = frame_samples(self._sample_rate)
+        self.voices = voices
+        self._channels = channels
+        self._parts: Sequence[Part] = ()
+        self.sounds: dict[int, Sound] = {}  # by number, as voices name them; also those that only ring out
+        self.stale = np.zeros(PARTS, bool)  # frames already computed no longer tell the truth
+        self.stale_controls = np.zeros(PARTS, bool)  # the same of their controls alone
+        self._forget_at = 0
+        self.keep_ahead(0)
+        self._compile()
+
+    def serve(self, parts: Sequence[Part]) -> None:
+        """The parts that voices belong to."""
+        self._parts = parts
+
+    @property
+    def largest_block(self) -> int:
+        """The most samples that can be rendered between two calls of `advance`."""
+        return self._hop * (RING - LOOKAHEAD - _MOST_REFILL - 1)
+
+    def keep_ahead(self, samples: int) -> None:
+        """Have frames for so many samples to be rendered in a row, as far as a voice can hold them."""
+        self._lookahead = min(LOOKAHEAD + math.ceil(samples / self._hop), RING - _MOST_REFILL - 1)
+
+    def _compile(self) -> None:
+        """Call once what the first note calls: compiling takes a second, and loading from the cache takes a while."""
+        none, nothing = np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+        controls = np.zeros((0, 0, CONTROLS), np.float32)
+        noise = np.zeros((0, 0, NOISE_BANDS), np.float32)
+        hz = np.zeros((0, 0))
+        push_frames(self._queues, none, none, none, hz, nothing, nothing, noise, noise, controls)
+        push_controls(self._queues, none, none, none, controls)
+        push_command(self._queues, int(Command.SILENCE), 0, 0, 0, 0, 0)
+        frame_room(self._queues)
+        consumed_frames(self._queues)
+
+    def advance(self, position: int) -> bool:
+        """Compute the most urgent frames, about a millisecond's work. True: more are missing, call again.
+
+        position: samples rendered so far.
+        """
+        self._free_voices()
+        pool = self.voices
+        self._retire(pool.indices(), position)
+        voices = pool.indices()
+        self._state["busy_voices"] = len(voices)
+        if len(voices) == 0:
+            self.stale[:] = self.stale_controls[:] = False
+            self._forget_before(position)
+            return False
+        # A note that came late began late, and its frames count from there.
+        begun = pool.begins_at[voices] <= int(consumed_frames(self._queues))
+        pool.onset[voices[begun]] = self._state["voice_onset"][voices[begun]]
+        first_quantum = pool.onset[voices] // QUANTUM * QUANTUM
+        heading_for = np.maximum((position - first_quantum) // self._hop + 1, 0)
+        heading_for[~begun] = 0
+        parts = pool.part[voices]
+        stale = self.stale[parts] | pool.stale[voices]
+        retell = self.stale_controls[parts] & ~stale
+        self.stale[:] = self.stale_controls[:] = pool.stale[voices] = False
+        self._retell_voices(voices, heading_for, retell)
+        pool.next_frame[voices] = np.where(stale, heading_for, np.maximum(pool.next_frame[voices], heading_for))
+        stride = self._stride(voices, position)
+        missing = heading_for + self._lookahead + _REFILL[stride] + 1 - pool.next_frame[voices]
+        # The nearer a voice is to its last frame, the sooner; one that has not begun comes first of all.
+        more = False
+        if (missing >= _REFILL[stride]).any() or not pool.started[voices].all():
+            # Where all is to be computed anew, again and again, those that run dry first must not wait for others.
+            dry_in = pool.sent[voices] - heading_for
+            more = self._compute_chunk(voices, missing, stride, dry_in)
+        self._forget_before(position)
+        return more
+
+    def _stride(self, voices: NDArray[np.int64], position: int) -> NDArray[np.int64]:
+        """Of how many frames one is computed, for each voice."""
+        stride = next(stride for most, stride in _STRIDES if len(voices) <= most)
+        if stride == 1:
+            return np.ones(len(voices), np.int64)
+        onset, off = self.voices.onset[voices], self.voices.off[voices]
+        long_ago = position - int(_SETTLED_S * self._sample_rate)
+        return np.where((onset < long_ago) & ((off == NO_TIME) | (off < long_ago)), stride, 1)
+
+    def _compute_chunk(
+        self,
+        voices: NDArray[np.int64],
+        missing: NDArray[np.int64],
+        stride: NDArray[np.int64],
+        dry_in: NDArray[np.int64],
+    ) -> bool:
+        """The voices that need frames most, of one sound and with equally many to come; True when others wait."""
+        pool = self.voices
+        new = ~pool.started[voices]
+        patience = np.where(new, -1, np.where(missing >= _REFILL[stride], dry_in, NEVER))
+        first = int(np.argmin(patience))
+        # A new note gets what it needs to begin; the rest of its frames comes with everybody's.
+        rows = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first] - 1) // stride[first] + 1
+        count = (rows - 1) * int(stride[first]) + 1
+        like = (pool.sound[voices] == pool.sound[voices[first]]) & (pool.part[voices] == pool.part[voices[first]])
+        like &= (new == new[first]) & (stride == stride[first])
+        like &= (missing >= count) if new[first] else (missing == missing[first])
+        room = int(frame_room(self._queues)) // (count + 1)
+        chosen = np.flatnonzero(like)
+        chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(CHUNK // rows, 1))]
+        if not chosen.size:
+            return False  # the queue is full; the callback empties it within a block
+        self._compute(voices[chosen], count, int(stride[first]))
+        missing[chosen] -= count
+        return bool((missing >= _REFILL[stride]).any() or (~pool.started[voices]).any())
+
+    def _frame_times(self, voices: NDArray[np.int64], first: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        """Samples [n, count] of frames from `first` [n] on."""
+        first_quantum = self.voices.onset[voices] // QUANTUM * QUANTUM
+        return (first_quantum[:, None] + (first[:, None] + np.arange(count)) * self._hop).astype(np.float64)
+
+    def _compute(self, voices: NDArray[np.int64], count: int, stride: int) -> None:
+        """Compute and queue the next `count` frames of these voices, all of one sound; start those that are new.
+
+        The network is asked for every stride-th frame, first and last among them.
+        """
+        pool = self.voices
+        part, sound = self._parts[int(pool.part[voices[0]])], self.sounds[int(pool.sound[voices[0]])]
+        times = self._frame_times(voices, pool.next_frame[voices], count)
+        controls = part.controls(part.notes(voices, times))
+        notes = part.notes(voices, times[:, ::stride])
+        rows = notes.times.shape[1]
+        time_on, time_off = (each.astype(np.float32) for each in part.times(notes))
+        z, moving = part.latents(sound, notes)
+        pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
+        if moving:
+            # Every frame has a latent of its own: rows of one frame each.
+            frames = sound.net.run(
+                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, rows), np.repeat(velocity, rows),
+                time_on.reshape(-1, 1), time_off.reshape(-1, 1),
+            )  # fmt: skip
+            frames = ControlFrames(*(values.reshape(len(voices), rows, *values.shape[2:]) for values in frames))
+        else:
+            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off)
+        f0_ratio, amplitude, harmonics, noise = (_between(values, stride) for values in frames)
+        hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
+        bad = push_frames(
+            self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz,
+            f0_ratio, amplitude, harmonics, sound.to_engine_bands(noise), controls,
+        )  # fmt: skip
+        self._state["frames_not_finite"] += bad
+        pool.next_frame[voices] += count
+        pool.sent[voices] = np.maximum(pool.sent[voices], pool.next_frame[voices])
+        loudness = np.maximum(controls[:, -1, 1], controls[:, -1, 2])
+        pool.level[voices] = (amplitude[:, -1] + noise[:, -1].sum(-1)) * loudness
+        # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.
+        over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & ~(pool.level[voices] >= _SILENT)
+        pool.silent_from[voices] = np.where(
+            over, np.minimum(pool.silent_from[voices], times[:, -1].astype(np.int64)), NEVER
+        )
+        for voice in voices[~pool.started[voices]]:
+            pool.begins_at[voice] = push_command(
+                self._queues, int(Command.START), int(voice), int(pool.note_id[voice]), int(pool.onset[voice]),
+                int(pool.part[voice]), sound.n_partials,
+            )  # fmt: skip
+            pool.started[voice] = True
+
+    def _retell_voices(
+        self, voices: NDArray[np.int64], heading_for: NDArray[np.int64], which: NDArray[np.bool_]
+    ) -> None:
+        """Send the controls of frames that are on their way already anew."""
+        pool = self.voices
+        which = which & pool.started[voices]
+        for number in np.unique(pool.part[voices[which]]):
+            chosen = which & (pool.part[voices] == number)
+            here, first = voices[chosen], heading_for[chosen]
+            count = int((pool.next_frame[here] - first).max(initial=0))
+            if count <= 0:
+                continue
+            part = self._parts[int(number)]
+            controls = part.controls(part.notes(here, self._frame_times(here, first, count)))
+            if push_controls(self._queues, here, pool.note_id[here], first, controls) < len(here) * count:
+                self.stale_controls[number] = True  # the queue is full: again next time
+
+    def _forget_before(self, position: int) -> None:
+        """Drop what happened longer ago than any frame to come looks back; rarely, for it costs more than it saves."""
+        if position < self._forget_at:
+            return
+        self._forget_at = position + int(0.05 * self._sample_rate)
+        before = position - 4 * self._hop
+        for channel in self._channels:
+            channel.forget_before(before)
+        for part in self._parts:
+            part.forget_before(before)
+        for steps in self.voices.pressure.values():
+            steps.forget_before(before)
+        for voice, glide in list(self.voices.glides.items()):
+            glide.forget_before(before)
+            if not self.voices.sounding[voice]:
+                del self.voices.glides[voice]
+        in_use = set(self.voices.sound[self.voices.indices()].tolist()) | {part.sound_id for part in self._parts}
+        for sound_id in list(self.sounds):
+            self.sounds[sound_id].glide.forget_before(before)
+            if sound_id not in in_use:
+                del self.sounds[sound_id]
+
+    def _retire(self, voices: NDArray[np.int64], position: int) -> None:
+        """Let go of released notes whose silent frames have been reached."""
+        for voice in voices[self.voices.silent_from[voices] < position]:
+            self.let_go(int(voice))
+
+    def let_go(self, voice: int) -> None:
+        """Fade the voice at once; it is free when the callback has done so."""
+        pool = self.voices
+        pool.sounding[voice] = False
+        pool.key[voice] = NO_KEY
+        if not pool.started[voice]:
+            return  # the callback has never heard of it
+        tail = push_command(self._queues, int(Command.FADE), voice, int(pool.note_id[voice]), 0, 0, 0)
+        # Without room in the queue the voice is asked again later.
+        pool.busy_until[voice] = tail if tail > 0 else NEVER
+
+    def _free_voices(self) -> None:
+        pool = self.voices
+        read = int(consumed_frames(self._queues))
+        for voice in np.flatnonzero(pool.busy_until):
+            if pool.busy_until[voice] == NEVER:
+                self.let_go(int(voice))
+            elif pool.busy_until[voice] <= read and self._state["voice_active"][voice] == 0:
+                pool.busy_until[voice] = 0
+
+
+def _between(values: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Frames [V, (R - 1) * stride + 1, ...] on straight lines through every stride-th one [V, R, ...]."""
+    if stride == 1 or values.shape[1] == 1:
+        return values
+    shape = (values.shape[0], (values.shape[1] - 1) * stride + 1, *values.shape[2:])
+    out = np.empty(shape, np.float32)
+    for step in range(stride):
+        share = np.float32(step / stride)
+        out[:, step:-1:stride] = values[:, :-1] + share * (values[:, 1:] - values[:, :-1])
+    out[:, -1] = values[:, -1]
+    return out
