@@ -102,6 +102,7 @@ class Rack:
             Part(i, self.voices, self.channels, self._supply.let_go, self._sample_rate, self._values[i], written[i])
             for i in range(PARTS)
         ]
+        self._used: list[Part] = []  # parts that ever had an instrument: most racks leave most parts empty
         self._supply.serve(self.parts)
         for number, channel in enumerate(self.channels):
             channel.bend.set(0, float(memory["bend"][number]))
@@ -126,6 +127,8 @@ class Rack:
     def load(self, part: int, instrument: Instrument, net: ControlNet) -> None:
         """Play another instrument from the next note on; notes that sound end as they began."""
         sound, here = Sound(instrument, net), self.parts[part]
+        if here not in self._used:
+            self._used.append(here)
         if self._memory["latent_known"][part] and here.sound is None:
             sound.base = np.array(self._memory["latent"][part][: sound.latent_size], np.float64)
         here.sound, here.sound_id = sound, self._next_sound
@@ -228,7 +231,7 @@ class Rack:
         if not 0 <= key <= 127:
             return
         self._memory["held"][channel, key] = 0.0
-        for each in self.parts:
+        for each in self._used:
             each.note_off(channel, key, velocity, time, lambda other: float(self.tuning.pitches[other]))
 
     def _playing(self, channel: int) -> NDArray[np.int64]:
@@ -325,7 +328,7 @@ class Rack:
         setattr(self.channels[channel], name, down)
         if name == "sustain":
             self._memory["pedal"][channel] = float(down)
-        for each in self.parts:
+        for each in self._used:
             if name == "sostenuto" and down and not was:
                 each.hold_sostenuto(channel)
             elif not down:
@@ -482,7 +485,7 @@ class Rack:
         """What the matrix does to values that belong to no voice: looked at once a frame."""
         while self._moved_until <= position + self._burst:
             time = max(self._moved_until, position)
-            moved = [part.number for part in self.parts if part.sound is not None and part.move(time)]
+            moved = [part.number for part in self._used if part.sound is not None and part.move(time)]
             if moved:
                 self._update_settings(time)
             self._moved_until = time + self._hop

@@ -31,10 +31,10 @@ from noisysynth.spec import midi_to_hz
 # thread may be late unheard.
 LOOKAHEAD = 4
 # A crowd gets frames from the network less often, for notes change slowly once they have begun: up to so many voices,
-# every n-th frame is computed and those between lie on straight lines. At 16 ms (the last) a vibrato of 5.5 Hz loses
-# 4 % of its depth. Frames are computed a few at a time, as a call of the network costs more than a frame.
-_STRIDES = ((32, 1), (96, 2), (VOICES, 4))
-_REFILL = np.array([0, 3, 5, 0, 9])  # by stride: frames missing before it is worth a call
+# every n-th frame is computed and those between lie on straight lines. At 16 ms a vibrato of 5.5 Hz loses 4 % of its
+# depth, at 32 ms 15 %. Frames are computed a few at a time, as a call of the network costs more than a frame.
+_STRIDES = ((32, 1), (96, 2), (160, 4), (VOICES, 8))
+_REFILL = np.array([0, 3, 5, 0, 9, 0, 0, 0, 9])  # by stride: frames missing before it is worth a call
 _MOST_REFILL = int(_REFILL.max())
 _SETTLED_S = 0.1  # since it began, or since its key went up
 # Rows of the network that one call computes: a millisecond's work, so a note that begins waits no longer.
@@ -139,7 +139,7 @@ class FrameSupply:
         stride: NDArray[np.int64],
         dry_in: NDArray[np.int64],
     ) -> bool:
-        """The voices that need frames most, of one sound and with equally many to come; True when others wait."""
+        """The voices of one sound that run dry first get as many frames as the first lacks; True when others wait."""
         pool = self.voices
         new = ~pool.started[voices]
         patience = np.where(new, -1, np.where(missing >= _REFILL[stride], dry_in, NEVER))
@@ -148,8 +148,7 @@ class FrameSupply:
         rows = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first] - 1) // stride[first] + 1
         count = (rows - 1) * int(stride[first]) + 1
         like = (pool.sound[voices] == pool.sound[voices[first]]) & (pool.part[voices] == pool.part[voices[first]])
-        like &= (new == new[first]) & (stride == stride[first])
-        like &= (missing >= count) if new[first] else (missing == missing[first])
+        like &= (new == new[first]) & (stride == stride[first]) & (missing >= count)
         room = int(frame_room(self._queues)) // (count + 1)
         chosen = np.flatnonzero(like)
         chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(CHUNK // rows, 1))]

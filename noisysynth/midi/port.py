@@ -21,7 +21,7 @@ Receive = Callable[[NDArray[np.void]], None]
 _PEDALS = range(64, 70)
 _CLOCK_PATIENCE_S = 1.0
 _LAST_MESSAGE_S = 0.005
-_LOOK_S = 0.0005
+_LOOK_S = 0.0004
 
 
 class ClockSource:
