@@ -21,6 +21,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+# Imports a package of an extra only when a picture is asked for, and says in one line when it is not there.
+ASKED_FOR = ("noisysynth/cli/bench.py",)
+
+
 def declared() -> dict[str, str]:
     """Distribution -> the extra that brings it ("": always)."""
     found = {}
@@ -49,7 +53,7 @@ def test_what_is_imported_is_declared() -> None:
     for distribution, files in imported().items():
         assert distribution in known, f"{sorted(files)} import {distribution}, which pyproject.toml does not declare"
         if known[distribution]:
-            wrong = [file for file in files if not file.startswith(("train/", "export/"))]
+            wrong = [file for file in files if not file.startswith(("train/", "export/")) and file not in ASKED_FOR]
             assert not wrong, f"{wrong} import {distribution}, which a player does not have"
 
 
