@@ -21,6 +21,10 @@ class Effect:
     parameters: tuple[Parameter, ...]
     help: str = ""
 
+    def default_positions(self) -> list[float]:
+        """Knob positions, 0..1, that it begins with, in the order of `parameters`."""
+        return [row.to_position(row.default) for row in self.parameters]
+
 
 def _mix(default: float = 0.5) -> Parameter:
     return Parameter("mix", "Mix", "", 0.0, 1.0, default, smoothing_s=0.01, help="From dry to effect alone.")

@@ -446,8 +446,8 @@ def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:
     """Knob positions that the effect of an insert begins with; nothing for other parameters and for no effect."""
     if parameter_id not in INSERTS or kind < 1.0:
         return {}
-    rows = EFFECTS[round(kind) - 1].parameters
-    return {f"{parameter_id}_{i}": row.to_position(row.default) for i, row in enumerate(rows, 1)}
+    positions = EFFECTS[round(kind) - 1].default_positions()
+    return {f"{parameter_id}_{i}": position for i, position in enumerate(positions, 1)}
 
 
 def _nothing() -> None:

@@ -36,6 +36,16 @@ class Arena:
             np.zeros((PARTS, room_memory_floats), np.float32),
         )
 
+    def prepared(self, response: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A room response [L, 2], at this arena's sample rate, as `put` takes it: milliseconds of work."""
+        target = np.zeros(self._responses.shape[1], np.float32)
+        prepare_response(response, self.sample_rate, target)
+        return target
+
+    def put(self, part: int, half: int, prepared: NDArray[np.float32]) -> None:
+        """Copy a prepared response to where Command.ROOM can choose it."""
+        self._responses[part * ROOM_HALVES + half] = prepared
+
     def write_response(self, part: int, half: int, response: NDArray[np.float32]) -> None:
-        """Put a room response [L, 2], at this arena's sample rate, where Command.ROOM can choose it."""
-        prepare_response(response, self.sample_rate, self._responses[part * ROOM_HALVES + half])
+        """Both at once."""
+        self.put(part, half, self.prepared(response))

@@ -119,9 +119,9 @@ class Part:
         """Another effect begins with its own defaults."""
         kind = int(self._values[PARAMETER_INDEX[f"insert_{number}"]])
         if kind:
-            for i, row in enumerate(EFFECTS[kind - 1].parameters, 1):
+            for i, position in enumerate(EFFECTS[kind - 1].default_positions(), 1):
                 index = PARAMETER_INDEX[f"insert_{number}_{i}"]
-                self._values[index] = self._written[index] = row.to_position(row.default)
+                self._values[index] = self._written[index] = position
 
     def set_tempo(self, time: int, tempo_bpm: float) -> None:
         self.tempo_bpm = tempo_bpm

@@ -18,6 +18,7 @@ from noisysynth.engine.messages import AudioChoice, AudioDevice, OpenedAudio
 from noisysynth.engine.offline import SilentStream
 from noisysynth.engine.rack import Rack
 from noisysynth.engine.render import STOP_FADE_S
+from noisysynth.engine.sound import prepared_room
 from noisysynth.engine.state import PARTS, prepare
 from noisysynth.errors import UserError
 from noisysynth.instrument import Instrument
@@ -64,11 +65,12 @@ class Playing:
     def load(self, part: int, instrument: Instrument, net: ControlNet) -> None:
         """From the next note on; nothing that sounds is touched."""
         swapped, self._sounds[part] = self._sounds[part] is not None, (instrument, net)
+        room = prepared_room(instrument, self._arena) if self._arena is not None else None
 
         def work(rack: Rack) -> None:
             if swapped:
                 self._memory["latent_known"][part] = 0  # it was a place in another instrument
-            rack.load(part, instrument, net)
+            rack.load(part, instrument, net, room)
 
         self.on_rack(work)
 

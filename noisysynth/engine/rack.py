@@ -7,6 +7,7 @@ every voice has frames for the next milliseconds. Given the same events at the s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ from noisysynth.engine.queues import (
     push_setting,
     rendered_samples,
 )
-from noisysynth.engine.sound import Sound, room_at
+from noisysynth.engine.sound import Sound, prepared_room
 from noisysynth.engine.state import (
     NO_TIME,
     PARTS,
@@ -69,6 +70,7 @@ from noisysynth.midi.tuning import EQUAL, Tuning
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETER_OF_CC, PARAMETERS, db_to_gain
 
 _DATA_CONTROLLERS = (CC_DATA, CC_DATA_LOW, CC_NRPN_LOW, CC_NRPN_HIGH, CC_RPN_LOW, CC_RPN_HIGH)
+_ALL_ROWS = range(PARTS + 1)  # of the settings
 _PEDALS = {CC_SUSTAIN: "sustain", CC_SOSTENUTO: "sostenuto", CC_SOFT: "soft"}
 
 
@@ -95,7 +97,6 @@ class Rack:
         self.learned = ControllerMap(memory)
         self._clock = ClockFollower()
         self._next_sound = 1
-        self._room_half = [0] * PARTS
         self._values = np.array(memory["parameters"][:, : len(PARAMETERS)], np.float64)
         written = memory["parameters"]
         self.parts = [
@@ -109,7 +110,7 @@ class Rack:
             channel.controllers[1].set(0, float(memory["mod_wheel"][number]))
             channel.sustain = bool(memory["pedal"][number] >= 0.5)
         self._settings = np.full((PARTS + 1, SETTINGS), np.nan)
-        self._unsent = True
+        self._unsent = False
         self._moved_until = 0
         self._take_rack_values(0)
         self._update_settings(0)
@@ -119,13 +120,11 @@ class Rack:
 
     # instruments
 
-    @property
-    def instruments(self) -> list[Instrument | None]:
-        """What each part plays."""
-        return [part.sound.instrument if part.sound else None for part in self.parts]
+    def load(self, part: int, instrument: Instrument, net: ControlNet, room: NDArray[np.float32] | None = None) -> None:
+        """Play another instrument from the next note on; notes that sound end as they began.
 
-    def load(self, part: int, instrument: Instrument, net: ControlNet) -> None:
-        """Play another instrument from the next note on; notes that sound end as they began."""
+        room: what `prepared_room` gave for it, where that must not be worked out here.
+        """
         sound, here = Sound(instrument, net), self.parts[part]
         if here not in self._used:
             self._used.append(here)
@@ -137,7 +136,10 @@ class Rack:
         now = self.now()
         sound.glide.head_for(here.latent_goal(), now, 1.0)
         here.modulation.refresh(now, here.tempo_bpm)
-        self._write_room(part, instrument)
+        room = prepared_room(instrument, self._arena) if room is None else room
+        half = 1 - int(self._state["room_half"][part])  # the one that does not play
+        self._arena.put(part, half, room)
+        push_command(self._queues, int(Command.ROOM), part, 0, half, part, 0)
 
     def unload(self, part: int) -> None:
         """Leave the part empty; notes that sound are released."""
@@ -145,11 +147,6 @@ class Rack:
         self.parts[part].sound = None
         self._memory["latent_known"][part] = 0
         self._memory["preset"][part] = -1
-
-    def _write_room(self, part: int, instrument: Instrument) -> None:
-        self._room_half[part] ^= 1
-        self._arena.write_response(part, self._room_half[part], room_at(instrument, self._sample_rate))
-        push_command(self._queues, int(Command.ROOM), part, 0, self._room_half[part], part, 0)
 
     def set_tuning(self, tuning: Tuning) -> None:
         """From the next note on."""
@@ -199,7 +196,7 @@ class Rack:
         elif kind == EventKind.LATENT and part >= 0:
             self._set_latent(part, event["latent"], time)
         elif kind == EventKind.PROGRAM_CHANGE:
-            for each in self.parts:
+            for each in self._used:
                 if each.listens(channel):
                     self._select_preset(each.number, self.channels[channel].bank * 128 + index, time)
         elif kind == EventKind.PRESET and part >= 0:
@@ -223,7 +220,7 @@ class Rack:
         pitch = float(self.tuning.pitches[key])
         if math.isnan(pitch):
             return
-        for each in self.parts:
+        for each in self._used:
             if (each.number == part and each.sound) or (part is None and each.listens(channel, key, velocity)):
                 each.note_on(channel, key, pitch, velocity, time)
 
@@ -299,7 +296,7 @@ class Rack:
         in_zone = self.zones.master(channel) is not None
         if controller in PARAMETER_OF_CC and not (in_zone and controller == CC_SLIDE):
             index = PARAMETER_OF_CC[controller]
-            for each in self.parts:
+            for each in self._used:
                 if each.listens(channel):
                     self.set_parameter(each.number, index, PARAMETERS[index].from_position(value), time)
 
@@ -319,7 +316,7 @@ class Rack:
                 RPN_FINE_TUNE: ("tune", (high * 128 + low - 8192) / 81.92),
                 RPN_COARSE_TUNE: ("transpose", high - 64.0),
             }.get(number, ("", 0.0))
-            for each in self.parts:
+            for each in self._used:
                 if name and each.listens(channel):
                     self.set_parameter(each.number, PARAMETER_INDEX[name], value, time)
 
@@ -337,7 +334,7 @@ class Rack:
     def _reset(self, channel: int, time: int) -> None:
         self.channels[channel].reset(time)
         self._memory["bend"][channel] = self._memory["mod_wheel"][channel] = self._memory["pedal"][channel] = 0.0
-        for each in self.parts:
+        for each in self._used:
             each.pedal_up(channel, time)
         self._retell(channel)
 
@@ -348,7 +345,7 @@ class Rack:
             state.sustain = state.sostenuto = False
         self._memory["held"][list(channels)] = 0.0
         self._memory["pedal"][list(channels)] = 0.0
-        for each in self.parts:
+        for each in self._used:
             each.release_all(time, channel)
 
     def _silence_channel(self, channel: int, time: int) -> None:
@@ -365,7 +362,7 @@ class Rack:
             self._supply.let_go(int(voice))
         for channel in self.channels:
             channel.reset(now)
-        for each in self.parts:
+        for each in self._used:
             each.forget_keys()
         for name in ("held", "pedal", "bend", "mod_wheel"):
             self._memory[name] = 0.0
@@ -377,11 +374,12 @@ class Rack:
         if row.rack:
             self._values[0, index] = self._memory["parameters"][0, index] = row.clip(value)
             self._take_rack_values(time, row.id)
-            self._unsent = True
+            # The tempo belongs to delays of every part.
+            self._update_settings(time, _ALL_ROWS if row.id == "tempo" else (RACK,))
         else:
             self.parts[part].set_value(index, value, time)
             self._heed(part, row.target, row.id)
-        self._update_settings(time)
+            self._update_settings(time, (part,))
 
     def _heed(self, part: int, target: str, parameter_id: str) -> None:
         if target == "latent":
@@ -430,7 +428,7 @@ class Rack:
         self._memory["preset"][part] = index
         self._memory["preset_changes"][part] += 1
         self._supply.stale[part] = True
-        self._update_settings(time)
+        self._update_settings(time, (part,))
 
     # time
 
@@ -450,10 +448,9 @@ class Rack:
 
     # settings
 
-    def _update_settings(self, time: int) -> None:
-        """Send what the callback follows, as far as it changed."""
-        self._unsent = False
-        for row in range(PARTS + 1):
+    def _update_settings(self, time: int, rows: Iterable[int] = _ALL_ROWS) -> None:
+        """Send what the callback follows of these rows, as far as it changed."""
+        for row in rows:
             if row == RACK:
                 wanted = self._rack_settings()
             elif self.parts[row].sound is None and not np.isnan(self._settings[row, 0]):
@@ -487,7 +484,7 @@ class Rack:
             time = max(self._moved_until, position)
             moved = [part.number for part in self._used if part.sound is not None and part.move(time)]
             if moved:
-                self._update_settings(time)
+                self._update_settings(time, moved)
             self._moved_until = time + self._hop
 
     # frames
@@ -496,6 +493,7 @@ class Rack:
         """See to it that voices have frames, about a millisecond's work. True: more are missing, call again."""
         position = self.now()
         if self._unsent:
+            self._unsent = False
             self._update_settings(position)
         self._move_parts(position)
         return self._supply.advance(position)

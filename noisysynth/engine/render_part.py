@@ -196,7 +196,6 @@ def render_part(state, part, loops, lengths, inserts, responses, rooms):  # type
     """Add the part to state.mix and to the buses. One that has no voices and has long been quiet rests."""
     voice = state.part_first[part]
     waking = state.part_quiet[part] >= QUIET_S * state.sample_rate
-    state.part_voices[part] = 0
     if voice < 0 and waking:
         return
     left = state.part_left
@@ -208,15 +207,12 @@ def render_part(state, part, loops, lengths, inserts, responses, rooms):  # type
     for b in range(NOISE_BANDS):
         power[0, b] = np.float32(0)
         power[1, b] = np.float32(0)
-    count = 0
     while voice >= 0:
         following = state.voice_next[voice]
         if following >= 0:
             approach_voice(state, following)
         render_voice(state, voice)
         voice = following
-        count += 1
-    state.part_voices[part] = count
     _render_noise(state, part, loops, lengths)
     audio = state.part_audio[:]
     for i in range(QUANTUM):
@@ -229,7 +225,7 @@ def render_part(state, part, loops, lengths, inserts, responses, rooms):  # type
     if not level < _ABSURD:
         state.non_finite += QUANTUM
         return
-    state.part_quiet[part] = 0 if level >= _QUIET or count > 0 else state.part_quiet[part] + QUANTUM
+    state.part_quiet[part] = 0 if level >= _QUIET or state.part_first[part] >= 0 else state.part_quiet[part] + QUANTUM
     volume = max(state.setting_before[part, _VOLUME], state.setting_now[part, _VOLUME])
     state.part_peak[part] = max(state.part_peak[part], level * volume)
     _mix_part(state, part)

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.arena import Arena
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.engine.state import NOISE_BANDS
 from noisysynth.engine.tracks import Glide
@@ -53,6 +54,11 @@ def room_at(instrument: Instrument, sample_rate: float) -> NDArray[np.float32]:
         ratio = sample_rate / instrument.room.sample_rate
         response = soxr.resample(response, instrument.room.sample_rate, sample_rate) / np.float32(ratio)
     return np.ascontiguousarray(np.broadcast_to(response, (len(response), 2)), np.float32)
+
+
+def prepared_room(instrument: Instrument, arena: Arena) -> NDArray[np.float32]:
+    """The instrument's room as the arena keeps it: milliseconds of work, so not for the control thread."""
+    return arena.prepared(room_at(instrument, arena.sample_rate))
 
 
 @functools.cache

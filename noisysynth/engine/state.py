@@ -148,7 +148,6 @@ STATE_DTYPE = np.dtype(
         ("setting_now", "f4", (PARTS + 1, SETTINGS)),
         ("setting_target", "f4", (PARTS + 1, SETTINGS)),
         ("setting_before", "f4", (PARTS + 1, SETTINGS)),  # setting_now at the end of the last quantum
-        ("part_voices", "i4", (PARTS,)),  # sounding
         ("part_quiet", "i8", (PARTS,)),  # samples since anything was heard of it
         ("part_first", "i4", (PARTS,)),  # its first voice in this quantum; -1: none
         ("part_noise_gain", "f4", (PARTS, 2, NOISE_BANDS)),  # left, right: end of the last quantum
@@ -179,7 +178,6 @@ STATE_DTYPE = np.dtype(
         ("part_right", "f4", (QUANTUM,)),
         ("part_audio", "f4", (QUANTUM, 2)),
         ("other_audio", "f4", (QUANTUM, 2)),
-        ("band_power", "f4", (NOISE_BANDS,)),
         ("noise_power", "f4", (2, NOISE_BANDS)),
         ("noise_heading", "f4", (2, NOISE_BANDS)),
         ("bus_audio", "f4", (len(SENDS), QUANTUM, 2)),
@@ -202,7 +200,6 @@ STATE_DTYPE = np.dtype(
         # what the window may look at: written by the control thread
         ("load", "f4"),
         ("frames_not_finite", "i8"),  # values of the network's that had to be made safe
-        ("busy_voices", "i8"),
     ],
     align=True,
 )

@@ -95,7 +95,6 @@ class FrameSupply:
         pool = self.voices
         self._retire(pool.indices(), position)
         voices = pool.indices()
-        self._state["busy_voices"] = len(voices)
         if len(voices) == 0:
             self.stale[:] = self.stale_controls[:] = False
             self._forget_before(position)

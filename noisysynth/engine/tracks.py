@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,9 +32,6 @@ class Steps:
         if len(self._times) == 1:
             return self._values[0]
         return np.asarray(self._values)[np.searchsorted(self._times, times, side="right") - 1]
-
-    def at_one(self, time: float) -> float:
-        return self._values[bisect.bisect_right(self._times, time) - 1]
 
     def forget_before(self, time: float) -> None:
         """Nobody will ask for times before `time`."""
