@@ -290,6 +290,16 @@ def test_an_lfo_moves_at_its_rate(shape: str) -> None:
         assert np.argmax(spectrum) == 12  # 4 Hz over 3 s
 
 
+def test_an_lfo_of_each_note_goes_on_where_it_is_when_its_rate_changes() -> None:
+    """Also long after: its phase counts from the note's onset, when it had another rate."""
+    settings = (QUIET, parameter(0, "lfo_1_start", 1), parameter(0, "lfo_1_rate", 0.5))
+    notes = (note(0.1, 9.0, 57), parameter(1.1, "lfo_1_rate", 0.02))
+    audio = render(2.0, *settings, route(1, "LFO 1", "pitch", 1 / 24), *notes)
+    # Half a period of 2 s brings the sine back to its middle, from where it hardly moves any more.
+    assert abs(cents_off(audio, 1.15, 1.3, 57)) < 12
+    assert abs(cents_off(audio, 1.7, 1.95, 57)) < 12
+
+
 def test_lfos_follow_the_tempo_and_midi_clock() -> None:
     ticks = [make_event(EventKind.CLOCK, time=round(i * RATE * 60 / 150 / 24)) for i in range(60)]
     settings = (QUIET, parameter(0, "lfo_1_sync", SYNCS.index("1/4")), route(1, "LFO 1", "pan", 0.4))

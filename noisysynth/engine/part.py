@@ -110,8 +110,9 @@ class Part:
             self._tracks[row.id].set(time, row.clip(value))
 
     def forget_before(self, time: float) -> None:
-        """Nobody will ask for times before `time`."""
-        self.modulation.forget_before(time)
+        """Nobody will ask for times before `time`, but for the onsets of notes: LFOs that begin with each do."""
+        voices = self._pool.indices(self.number)
+        self.modulation.forget_before(min(time, float(self._pool.onset[voices].min(initial=NEVER))))
         for track in self._tracks.values():
             track.forget_before(time)
 
