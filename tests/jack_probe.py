@@ -22,7 +22,8 @@ PROBE_DTYPE = np.dtype(
     [
         ("client", "i8"),
         ("inputs", "i8", (2,)),  # JACK's ports
-        ("output", "i8"),
+        ("output", "i8"),  # of MIDI
+        ("silence", "i8"),  # an audio output
         ("last_time", "i8"),  # server's frame count at the start of the last cycle
         # written by the callback
         ("cycles", "i8"),
@@ -81,6 +82,8 @@ def _callbacks() -> tuple[Any, Any]:
         for i in range(frames):
             row.ring[(start + i) & (RING - 1), 0] = left[i]
             row.ring[(start + i) & (RING - 1), 1] = right[i]
+        silence = carray(_floats_at(get_buffer(row.silence, frames)), (frames,))
+        silence[:] = 0.0
         buffer = get_buffer(row.output, frames)
         clear(buffer)
         while row.head < row.tail and row.wanted[row.head & (MESSAGES - 1)] < start + frames:
@@ -100,7 +103,7 @@ def _callbacks() -> tuple[Any, Any]:
 
 
 class Probe:
-    """Two audio inputs and a MIDI output on the JACK server that the environment names, until `close`."""
+    """Two audio inputs, a MIDI output and silence on the JACK server that the environment names, until `close`."""
 
     def __init__(self, name: str = "probe") -> None:
         self.name = name
@@ -118,6 +121,7 @@ class Probe:
         self.row["client"] = self._client = client
         self.row["inputs"] = [register(client, b"left", audio, 1, 0), register(client, b"right", audio, 1, 0)]
         self.row["output"] = register(client, b"midi", midi, 2, 0)
+        self.row["silence"] = register(client, b"silence", audio, 2, 0)
         self.sample_rate = int(_function("jack_get_sample_rate", _U, _I)(client))
         self.block_size = int(_function("jack_get_buffer_size", _U, _I)(client))
         address = self._record.ctypes.data

@@ -25,17 +25,18 @@ from noisysynth.engine.state import (
     frame_samples,
 )
 from noisysynth.engine.voices import NEVER, NO_KEY, VoicePool
-from noisysynth.spec import midi_to_hz
+from noisysynth.spec import MAX_HARMONICS, midi_to_hz
 
 # Frames a voice has at least beyond the one it heads for and beyond the device's block: 16 ms during which the control
 # thread may be late unheard.
 LOOKAHEAD = 4
 # A crowd gets frames from the network less often, for notes change slowly once they have begun: up to so many voices,
-# every n-th frame is computed and those between lie on straight lines. At 16 ms a vibrato of 5.5 Hz loses 4 % of its
-# depth, at 32 ms 15 %. Frames are computed a few at a time, as a call of the network costs more than a frame.
-_STRIDES = ((32, 1), (96, 2), (160, 4), (VOICES, 8))
-_REFILL = np.array([0, 3, 5, 0, 9, 0, 0, 0, 9])  # by stride: frames missing before it is worth a call
+# every n-th frame is computed and those between lie on straight lines. At 8 ms a vibrato of 5.5 Hz loses 1 % of its
+# depth, at 16 ms 4 %, at 32 ms 15 %. Frames are computed a few at a time: a call of the network costs as much as 20.
+_STRIDES = ((16, 1), (48, 2), (160, 4), (VOICES, 8))
+_REFILL = np.array([0, 3, 4, 0, 8, 0, 0, 0, 8])  # by stride: frames missing before it is worth a call
 _MOST_REFILL = int(_REFILL.max())
+_NO_FRAME = -2
 _SETTLED_S = 0.1  # since it began, or since its key went up
 # Rows of the network that one call computes: a millisecond's work, so a note that begins waits no longer.
 CHUNK = 80
@@ -55,6 +56,12 @@ class FrameSupply:
         self._channels = channels
         self._parts: Sequence[Part] = ()
         self.sounds: dict[int, Sound] = {}  # by number, as voices name them; also those that only ring out
+        # What the network said last of each voice, and of which frame: where the next straight line begins.
+        self._last_frame = np.full(VOICES, _NO_FRAME, np.int64)
+        self._last = ControlFrames(
+            *np.zeros((2, VOICES), np.float32),
+            np.zeros((VOICES, MAX_HARMONICS), np.float32), np.zeros((VOICES, NOISE_BANDS), np.float32),
+        )  # fmt: skip
         self.stale = np.zeros(PARTS, bool)  # frames already computed no longer tell the truth
         self.stale_controls = np.zeros(PARTS, bool)  # the same of their controls alone
         self._forget_at = 0
@@ -118,7 +125,7 @@ class FrameSupply:
         if (missing >= _REFILL[stride]).any() or not pool.started[voices].all():
             # Where all is to be computed anew, again and again, those that run dry first must not wait for others.
             dry_in = pool.sent[voices] - heading_for
-            more = self._compute_chunk(voices, missing, stride, dry_in)
+            more = self._compute_chunk(voices, heading_for, missing, stride, dry_in)
         self._forget_before(position)
         return more
 
@@ -134,6 +141,7 @@ class FrameSupply:
     def _compute_chunk(
         self,
         voices: NDArray[np.int64],
+        heading_for: NDArray[np.int64],
         missing: NDArray[np.int64],
         stride: NDArray[np.int64],
         dry_in: NDArray[np.int64],
@@ -141,19 +149,29 @@ class FrameSupply:
         """The voices of one sound that run dry first get as many frames as the first lacks; True when others wait."""
         pool = self.voices
         new = ~pool.started[voices]
+        goes_on = ~new & (stride > 1) & (self._last_frame[voices] == pool.next_frame[voices] - 1)
         patience = np.where(new, -1, np.where(missing >= _REFILL[stride], dry_in, NEVER))
         first = int(np.argmin(patience))
-        # A new note gets what it needs to begin; the rest of its frames comes with everybody's.
-        rows = min(int(missing[first]), self._lookahead) if new[first] else int(missing[first] - 1) // stride[first] + 1
-        count = (rows - 1) * int(stride[first]) + 1
+        lacks, step = int(missing[first]), int(stride[first])
+        if goes_on[first]:
+            rows = lacks // step
+            count = rows * step
+        else:
+            # What it needs for now: the rest of a new note's comes with everybody's, and one that is computed anew
+            # because a knob moves will be so again before long.
+            now = self._lookahead if new[first] else self._lookahead + 1
+            rows = math.ceil((min(lacks, now) - 1) / step) + 1
+            count = (rows - 1) * step + 1
         like = (pool.sound[voices] == pool.sound[voices[first]]) & (pool.part[voices] == pool.part[voices[first]])
-        like &= (new == new[first]) & (stride == stride[first]) & (missing >= count)
+        like &= (new == new[first]) & (goes_on == goes_on[first]) & (stride == stride[first])
+        # Who lacks less comes along, as far as it has room: then all come at once again the next time.
+        like &= (missing > 0) & (pool.next_frame[voices] + count < heading_for + RING)
         room = int(frame_room(self._queues)) // (count + 1)
         chosen = np.flatnonzero(like)
         chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(CHUNK // rows, 1))]
         if not chosen.size:
             return False  # the queue is full; the callback empties it within a block
-        self._compute(voices[chosen], count, int(stride[first]))
+        self._compute(voices[chosen], count, step, bool(goes_on[first]))
         missing[chosen] -= count
         return bool((missing >= _REFILL[stride]).any() or (~pool.started[voices]).any())
 
@@ -162,40 +180,28 @@ class FrameSupply:
         first_quantum = self.voices.onset[voices] // QUANTUM * QUANTUM
         return (first_quantum[:, None] + (first[:, None] + np.arange(count)) * self._hop).astype(np.float64)
 
-    def _compute(self, voices: NDArray[np.int64], count: int, stride: int) -> None:
+    def _compute(self, voices: NDArray[np.int64], count: int, stride: int, goes_on: bool) -> None:
         """Compute and queue the next `count` frames of these voices, all of one sound; start those that are new.
 
-        The network is asked for every stride-th frame, first and last among them.
+        The network is asked for every stride-th frame and the last. goes_on: the first of the straight lines between
+        them begins at the frame before, which the network was asked for; else at the first of these.
         """
         pool = self.voices
         part, sound = self._parts[int(pool.part[voices[0]])], self.sounds[int(pool.sound[voices[0]])]
         times = self._frame_times(voices, pool.next_frame[voices], count)
         controls = part.controls(part.notes(voices, times))
-        notes = part.notes(voices, times[:, ::stride])
-        rows = notes.times.shape[1]
-        time_on, time_off = (each.astype(np.float32) for each in part.times(notes))
-        z, moving = part.latents(sound, notes)
-        pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
-        if moving:
-            # Every frame has a latent of its own: rows of one frame each.
-            frames = sound.net.run(
-                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, rows), np.repeat(velocity, rows),
-                time_on.reshape(-1, 1), time_off.reshape(-1, 1),
-            )  # fmt: skip
-            frames = ControlFrames(*(values.reshape(len(voices), rows, *values.shape[2:]) for values in frames))
-        else:
-            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off)
-        f0_ratio, amplitude, harmonics, noise = (_between(values, stride) for values in frames)
+        rows = self._ask(part, sound, voices, times[:, stride - 1 :: stride] if goes_on else times[:, ::stride])
+        frames = rows if stride == 1 else self._on_lines(rows, voices, stride, goes_on)
+        for last, values in zip(self._last, rows, strict=True):
+            _columns_of(last, values)[voices] = values[:, -1]
         hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
-        bad = push_frames(
-            self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz,
-            f0_ratio, amplitude, harmonics, sound.to_engine_bands(noise), controls,
-        )  # fmt: skip
+        bad = push_frames(self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz, *frames, controls)
         self._state["frames_not_finite"] += bad
         pool.next_frame[voices] += count
+        self._last_frame[voices] = pool.next_frame[voices] - 1
         pool.sent[voices] = np.maximum(pool.sent[voices], pool.next_frame[voices])
         loudness = np.maximum(controls[:, -1, 1], controls[:, -1, 2])
-        pool.level[voices] = (amplitude[:, -1] + noise[:, -1].sum(-1)) * loudness
+        pool.level[voices] = (rows.amplitude[:, -1] + rows.noise[:, -1].sum(-1)) * loudness
         # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.
         over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & ~(pool.level[voices] >= _SILENT)
         pool.silent_from[voices] = np.where(
@@ -208,12 +214,44 @@ class FrameSupply:
             )  # fmt: skip
             pool.started[voice] = True
 
+    def _ask(self, part: Part, sound: Sound, voices: NDArray[np.int64], times: NDArray[np.float64]) -> ControlFrames:
+        """What the network says of these voices at sample times [n, R]; noise in the engine's bands."""
+        pool = self.voices
+        notes = part.notes(voices, times)
+        time_on, time_off = (each.astype(np.float32) for each in part.times(notes))
+        z, moving = part.latents(sound, notes)
+        pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
+        if moving:
+            # Every frame has a latent of its own: rows of one frame each.
+            n, rows = times.shape
+            frames = sound.net.run(
+                z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, rows), np.repeat(velocity, rows),
+                time_on.reshape(-1, 1), time_off.reshape(-1, 1),
+            )  # fmt: skip
+            frames = ControlFrames(*(values.reshape(n, rows, *values.shape[2:]) for values in frames))
+        else:
+            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off)
+        return frames._replace(noise=sound.to_engine_bands(frames.noise))
+
+    def _on_lines(self, rows: ControlFrames, voices: NDArray[np.int64], stride: int, goes_on: bool) -> ControlFrames:
+        """All frames on the straight lines through these rows, which are `stride` apart."""
+        if goes_on:
+            return ControlFrames(*(
+                _lines(_columns_of(last, values)[voices][:, None], values, stride)
+                for last, values in zip(self._last, rows, strict=True)
+            ))  # fmt: skip
+        return ControlFrames(*(
+            np.concatenate([values[:, :1], _lines(values[:, :1], values[:, 1:], stride)], 1) for values in rows
+        ))  # fmt: skip
+
     def _retell_voices(
         self, voices: NDArray[np.int64], heading_for: NDArray[np.int64], which: NDArray[np.bool_]
     ) -> None:
         """Send the controls of frames that are on their way already anew."""
         pool = self.voices
         which = which & pool.started[voices]
+        if not which.any():
+            return
         for number in np.unique(pool.part[voices[which]]):
             chosen = which & (pool.part[voices] == number)
             here, first = voices[chosen], heading_for[chosen]
@@ -273,14 +311,16 @@ class FrameSupply:
                 pool.busy_until[voice] = 0
 
 
-def _between(values: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
-    """Frames [V, (R - 1) * stride + 1, ...] on straight lines through every stride-th one [V, R, ...]."""
-    if stride == 1 or values.shape[1] == 1:
-        return values
-    shape = (values.shape[0], (values.shape[1] - 1) * stride + 1, *values.shape[2:])
-    out = np.empty(shape, np.float32)
-    for step in range(stride):
-        share = np.float32(step / stride)
-        out[:, step:-1:stride] = values[:, :-1] + share * (values[:, 1:] - values[:, :-1])
-    out[:, -1] = values[:, -1]
+def _columns_of(last: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As many partials or bands of `last` as `values` has."""
+    return last[:, : values.shape[-1]] if last.ndim == 2 else last
+
+
+def _lines(before: NDArray[np.float32], values: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Frames [V, R * stride, ...] on straight lines from `before` [V, 1, ...] through `values` [V, R, ...]."""
+    start = np.concatenate([before, values[:, :-1]], 1) if values.shape[1] else values
+    out = np.empty((values.shape[0], values.shape[1] * stride, *values.shape[2:]), np.float32)
+    for step in range(1, stride):
+        out[:, step - 1 :: stride] = start + np.float32(step / stride) * (values - start)
+    out[:, stride - 1 :: stride] = values
     return out
