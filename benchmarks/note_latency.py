@@ -5,8 +5,8 @@
 Starts a JACK server with its dummy driver and the engine on it. A compiled JACK client (tests/jack_probe.py) sends the
 notes over JACK MIDI and hears the engine's output, both in the server's own clock: a note is sent at the first frame of
 a period, its sound is heard at some frame of this period (0 ms) or a later one. What a device's buffer adds, a period,
-comes on top of what is printed. The first sound is the first sample above -80 dB of full scale, of a note that takes
-10 ms to rise; so the error is the few samples that this takes, and never in our favour.
+comes on top of what is printed. The first sound is the first sample above -100 dB of full scale, of a note that takes
+10 ms to rise from nothing; that takes it 5 to 11 samples, which are counted, so the error is never in our favour.
 
 Measured twice: idle, and under load, with the real window repainting 60 times a second (where an X server can be
 started) in a process in which a Python thread computes without pause.
@@ -39,7 +39,7 @@ from make_instrument import write_test_instrument
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.messages import AudioChoice
 
-SILENCE = 1e-4
+SILENCE = 1e-5
 NOTE_S, PAUSE_S = 0.03, 0.12
 RUN_NOTES = 16
 

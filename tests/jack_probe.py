@@ -17,6 +17,7 @@ from noisysynth.engine.audio import _pointer_to
 
 RING = 1 << 20  # 22 s at 48 kHz
 MESSAGES = 1 << 12
+LATEST = 4096  # samples
 
 PROBE_DTYPE = np.dtype(
     [
@@ -24,11 +25,13 @@ PROBE_DTYPE = np.dtype(
         ("inputs", "i8", (2,)),  # JACK's ports
         ("output", "i8"),  # of MIDI
         ("silence", "i8"),  # an audio output
+        ("burn_us", "i8"),  # how long each cycle is made to take
         ("last_time", "i8"),  # server's frame count at the start of the last cycle
         # written by the callback
         ("cycles", "i8"),
         ("skipped", "i8"),  # cycles that the server ran without us
         ("xruns", "i8"),
+        ("woken", "i8", (LATEST,)),  # cycles in which we were called so many samples after the cycle's start
         ("heard", "i8"),  # frames so far: the probe's clock
         ("ring", "f4", (RING, 2)),
         # messages: written by Python, sent by the callback at the first frame of a cycle
@@ -64,6 +67,8 @@ def _callbacks() -> tuple[Any, Any]:
     """Compiled process and xrun callbacks."""
     get_buffer = _function("jack_port_get_buffer", _I, _I, _U)
     last_frame_time = _function("jack_last_frame_time", _U, _I)
+    since_start = _function("jack_frames_since_cycle_start", _U, _I)
+    clock_us = _function("jack_get_time", ctypes.c_uint64)
     clear = _function("jack_midi_clear_buffer", None, _I)
     write = _function("jack_midi_event_write", ctypes.c_int, _I, _U, _I, ctypes.c_size_t)
 
@@ -75,6 +80,10 @@ def _callbacks() -> tuple[Any, Any]:
             if passed > frames:
                 row.skipped += passed // frames - 1
         row.last_time = now
+        row.woken[min(np.int64(since_start(row.client)), LATEST - 1)] += 1
+        began_us = np.int64(clock_us())
+        while np.int64(clock_us()) - began_us < row.burn_us:
+            pass
         row.cycles += 1
         start = row.heard
         left = carray(_floats_at(get_buffer(row.inputs[0], frames)), (frames,))

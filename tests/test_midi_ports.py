@@ -106,7 +106,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def inputs(system: System, heard: Heard, told: list[str]) -> Iterator[MidiInputs]:
-    ports = MidiInputs(heard.append, told.append)
+    ports = MidiInputs(lambda event, came_s: heard.append(event), told.append)
     yield ports
     system.hanging.set()
     assert ports.close()
@@ -167,7 +167,7 @@ def test_ports_come_and_go_with_one_line_each(inputs: MidiInputs, system: System
 
 def test_what_is_there_at_the_start_needs_no_line(system: System, told: list[str]) -> None:
     system.names[system.API_LINUX_ALSA] = ["keys"]
-    inputs = MidiInputs(lambda event: None, told.append)
+    inputs = MidiInputs(lambda event, came_s: None, told.append)
     assert inputs.ports() == [("keys", True)]
     assert inputs.close()
     assert not told
@@ -234,7 +234,7 @@ def test_one_port_keeps_the_time(
 
 
 def test_a_system_that_hangs_keeps_nobody_waiting(system: System, told: list[str]) -> None:
-    inputs = MidiInputs(lambda event: None, told.append)
+    inputs = MidiInputs(lambda event, came_s: None, told.append)
     system.hanging.clear()
     assert not inputs.rescan()
     started = time.monotonic()
@@ -272,7 +272,7 @@ def test_jack_takes_over_where_it_shows_devices(
 
 def test_a_system_without_midi_says_so(system: System, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "get_compiled_api", lambda: [system.API_UNIX_JACK])
-    inputs = MidiInputs(lambda event: None, told.append)
+    inputs = MidiInputs(lambda event, came_s: None, told.append)
     assert inputs.ports() == []
     assert told == ["no MIDI: the system offers none; the computer keyboard and the mouse still play"]
     assert inputs.close()
@@ -282,7 +282,7 @@ def test_a_system_without_midi_says_so(system: System, told: list[str], monkeypa
 LISTENER = """
     import sys, threading, time
     from noisysynth.midi.ports import MidiInputs
-    inputs = MidiInputs(lambda event: print(int(event["kind"][0]), int(event["index"][0]), flush=True),
+    inputs = MidiInputs(lambda event, came_s: print(int(event["kind"][0]), int(event["index"][0]), flush=True),
                         lambda line: print(line, flush=True))
     def beat():
         while True:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jack_probe import Probe
 
 from noisysynth.engine.client import EngineClient
@@ -29,14 +30,16 @@ class Result:
 class Counter:
     """Looks at the empty client and, if there is one, the engine; `look` may be called as often as one likes.
 
-    A block that the server ran and a client did not play is missed. The empty client copies silence, connected to
-    nobody, in the same server at the same time. `ear` hears the engine: JACK runs it when the engine is done, so a
-    block that the engine finished too late is missed by the ear, though the engine counts it. An xrun is the server's
-    own complaint, about whichever client.
+    A block that the server ran and a client did not play is missed. The empty client plays silence in the same server
+    at the same time. An ear hears each of them: JACK runs it when the other is done, so a block that came too late is
+    missed by the ear, though the other counts it; and waking a second client costs blocks of its own, so both have one.
+    An xrun is the server's own complaint, about whichever client.
     """
 
-    def __init__(self, result: Result, probe: Probe, ear: Probe | None, client: EngineClient | None) -> None:
-        self._result, self._probe, self._ear, self._client = result, probe, ear, client
+    def __init__(
+        self, result: Result, probe: Probe, probe_ear: Probe, ear: Probe | None, client: EngineClient | None
+    ) -> None:
+        self._result, self._probe, self._probe_ear, self._ear, self._client = result, probe, probe_ear, ear, client
         self._began = time.perf_counter()
         self._next = 0.0
         self._first = self._snapshot()
@@ -46,6 +49,7 @@ class Counter:
         counts: dict[str, float] = {
             "cycles": int(row["cycles"]),
             "skipped": int(row["skipped"]),
+            "unheard": int(self._probe_ear.row["skipped"]),
             "xruns": int(row["xruns"]),
         }
         if self._client is not None:
@@ -85,7 +89,7 @@ class Counter:
         row = {
             "seconds": round(now["elapsed_s"], 2),
             "blocks": server,
-            "missed by the empty client": now["skipped"] - first["skipped"],
+            "missed by the empty client": max(now[name] - first[name] for name in ("skipped", "unheard")),
             "xruns": now["xruns"] - first["xruns"],
         }
         if self._client is not None:
@@ -93,6 +97,7 @@ class Counter:
             # The two counts are read one after the other: a block or two between them is no miss.
             unplayed = server * block / self._result.block_size - played
             row |= {
+                "not rendered by the engine": round(unplayed) if unplayed > 2 else 0,
                 "missed by the engine": max(round(unplayed) if unplayed > 2 else 0, now["ear"] - first["ear"]),
                 "late frames": now["late_frames"] - first["late_frames"],
                 "load": round(now["load"], 4),
@@ -112,9 +117,18 @@ class Counter:
         totals["blocks due by the clock"] = round(due)
         if self._client is not None:
             rows = self._result.series[1:]
+            for name, ear in (("engine", self._ear), ("empty client", self._probe_ear)):
+                assert ear is not None
+                totals[f"{name}'s listener called after 50, 99, 99.9, 99.99 % of blocks, samples"] = _quantiles(ear)
             totals["load, mean"] = round(sum(row["load"] for row in rows) / len(rows), 3)
             totals["load, highest second"] = round(max(row["load"] for row in rows), 3)
             totals["engine's memory at the end, MB"] = last["rss_mb"]
             totals["voices, mean"] = round(sum(row["voices"] for row in rows) / len(rows), 1)
         self._result.totals |= totals
         return last
+
+
+def _quantiles(ear: Probe) -> str:
+    """How long after the cycle's start the ear was called, at these shares of all cycles."""
+    shares = np.cumsum(ear.row["woken"]) / max(int(ear.row["woken"].sum()), 1)
+    return ", ".join(str(int(np.searchsorted(shares, share))) for share in (0.5, 0.99, 0.999, 0.9999))

@@ -38,10 +38,11 @@ def _page(results: list[Result], day: str, picture: bool) -> str:
         "",
         f"The last report of `make soak`, {day}, on {machine()}. The figures second by second: [soak.json](soak.json).",
         "",
-        "JACK's server runs its dummy driver at 48 kHz. An empty client (compiled, it copies silence) runs beside the"
+        "JACK's server runs its dummy driver at 48 kHz. An empty client (compiled, it plays silence) runs beside the"
         " engine all the time; so what the machine itself cannot keep is seen in its column. A block is missed when the"
-        " server ran it and the client did not, or too late to be heard. Xruns are the server's complaints about any"
-        " client, and its driver's.",
+        " server ran it and the client did not, or too late to be heard by a second client that listens to it: the"
+        " engine and the empty client each have such a listener. Xruns are the server's complaints about any client,"
+        " and its driver's.",
         "",
     ]
     for result in results:

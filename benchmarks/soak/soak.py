@@ -47,15 +47,17 @@ EVENTS_PER_S = 40.0
 MOST_RELEASE_S = 30.0
 WARM_UP = 0.2  # of a run: what memory is compared with
 MOST_GROWTH_MB = 8.0
+SPIN_US = 87
 
 Work = Callable[[float], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """What runs on the server; the last two are there together."""
+    """What runs on the server; the last two are there together. Each ear hears what its name says."""
 
     empty: Probe
+    empty_ear: Probe
     ear: Probe | None
     engine: EngineClient | None
 
@@ -70,8 +72,10 @@ def stage(block_size: int, engine: bool, scratch: Path) -> Iterator[Stage]:
     """A server with the empty client, and with the engine and an ear if wanted."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(servers.jack_dummy_server(scratch / "jackd.log", block_size=block_size))
-        empty = Probe("empty")
+        empty, empty_ear = Probe("empty"), Probe("empty-ear")
         stack.callback(empty.close)
+        stack.callback(empty_ear.close)
+        empty_ear.listen(["empty:silence"])
         client = ear = None
         if engine:
             client = EngineClient()
@@ -81,7 +85,7 @@ def stage(block_size: int, engine: bool, scratch: Path) -> Iterator[Stage]:
             ear = Probe("ear")
             stack.callback(ear.close)
             ear.listen([port for port in server.ports() if ":out_" in port])
-        yield Stage(empty, ear, client)
+        yield Stage(empty, empty_ear, ear, client)
 
 
 def run(result: Result, on: Stage, work: Work) -> dict[str, float]:
@@ -89,7 +93,7 @@ def run(result: Result, on: Stage, work: Work) -> dict[str, float]:
     settled = time.perf_counter() + SETTLE_S
     while time.perf_counter() < settled:
         work(-1.0)
-    counter = Counter(result, on.empty, on.ear, on.engine)
+    counter = Counter(result, on.empty, on.empty_ear, on.ear, on.engine)
     bar = tqdm(total=round(result.asked_s), desc=result.name, unit="s")
     try:
         while (elapsed := counter.look()) < result.asked_s:
@@ -118,6 +122,26 @@ def empty_rack(result: Result, scratch: Path) -> None:
         on.client.unload_instrument(0)
         last = run(result, on, rest)
         _no_more_missed(result, last)
+
+
+def spinning_client(result: Result, scratch: Path) -> None:
+    """A client that only spins, as long in every block as 64 voices take: what this machine denies to anybody's."""
+    with stage(result.block_size, False, scratch) as on, contextlib.ExitStack() as stack:
+        spinner, ear = Probe("spinner"), Probe("ear")
+        for probe in (spinner, ear):
+            stack.callback(probe.close)
+        ear.listen(["spinner:silence"])
+        spinner.row["burn_us"] = SPIN_US
+        before = [0, 0]
+
+        def work(elapsed: float) -> None:
+            if elapsed < 0.0:
+                before[:] = int(spinner.row["skipped"]), int(ear.row["skipped"])
+            rest(elapsed)
+
+        run(result, on, work)
+        missed = max(int(probe.row["skipped"]) - old for probe, old in zip((spinner, ear), before, strict=True))
+        result.totals["missed by the spinning client"] = missed
 
 
 class Player:
@@ -297,6 +321,7 @@ def _judge(result: Result, client: EngineClient, heard: Heard, tape: TapeReader)
 
 SCENARIOS: dict[str, tuple[str, int, Callable[[Result, Path], None]]] = {
     "empty client": ("An empty JACK client alone, 64 frames", 64, empty_client),
+    "spinning client": (f"A client that only spins for {SPIN_US} us in every block, 64 frames", 64, spinning_client),
     "empty rack": ("The engine with an empty rack, 64 frames", 64, empty_rack),
     "64 voices": ("64 voices with noise, filter and effects, the window at 60 frames/s, 64 frames", 64,
                   lambda result, scratch: voices(result, scratch, 64, True)),

@@ -218,7 +218,7 @@ def check_midi(_: str | None) -> Iterator[Finding]:
     from noisysynth.midi.ports import MidiInputs
 
     told: list[str] = []
-    inputs = MidiInputs(lambda event: None, told.append)
+    inputs = MidiInputs(lambda event, came_s: None, told.append)
     ports = inputs.ports()
     inputs.close()
     for line in told:

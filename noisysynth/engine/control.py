@@ -26,7 +26,7 @@ from noisysynth.errors import UserError
 from noisysynth.events import NOW, EventKind, make_event
 
 # How long a note may take from its arrival to the queue; with it, all notes are late by the same time and keep rhythm.
-COMPUTE_ALLOWANCE_S = 0.0015
+COMPUTE_ALLOWANCE_S = 0.00125
 # A key whose release may have been missed, while the engine was replaced, sounds no longer than this.
 DOUBTFUL_S = 10.0
 _TICK_S = 0.002
@@ -53,9 +53,9 @@ class Inbox:
         self._waiting: collections.deque[tuple[float, NDArray[np.void] | Job]] = collections.deque()
         self.arrived = threading.Event()
 
-    def put(self, event: NDArray[np.void]) -> None:
-        """event: [1] of EVENT_DTYPE."""
-        self._waiting.append((time.perf_counter(), event))
+    def put(self, event: NDArray[np.void], came_s: float | None = None) -> None:
+        """event: [1] of EVENT_DTYPE. came_s: when it came by time.perf_counter, if not now."""
+        self._waiting.append((time.perf_counter() if came_s is None else came_s, event))
         self.arrived.set()
 
     def do(self, work: Callable[[], Any]) -> Any:

@@ -156,9 +156,9 @@ class EngineProcess:
                 for event in np.frombuffer(data, EVENT_DTYPE):
                     self._inbox.put(event.reshape(1))
 
-    def _receive_midi(self, event: NDArray[np.void]) -> None:
+    def _receive_midi(self, event: NDArray[np.void], came_s: float) -> None:
         self._memory["midi_events"] += 1
-        self._inbox.put(event)
+        self._inbox.put(event, came_s)
 
     # requests: audio and MIDI
 

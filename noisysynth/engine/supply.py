@@ -59,9 +59,11 @@ class FrameSupply:
         # What the network said last of each voice, and of which frame: where the next straight line begins.
         self._last_frame = np.full(VOICES, _NO_FRAME, np.int64)
         self._last = ControlFrames(
-            *np.zeros((2, VOICES), np.float32),
-            np.zeros((VOICES, MAX_HARMONICS), np.float32), np.zeros((VOICES, NOISE_BANDS), np.float32),
-        )  # fmt: skip
+            np.zeros(VOICES, np.float32),
+            np.zeros(VOICES, np.float32),
+            np.zeros((VOICES, MAX_HARMONICS), np.float32),
+            np.zeros((VOICES, NOISE_BANDS), np.float32),
+        )
         self.stale = np.zeros(PARTS, bool)  # frames already computed no longer tell the truth
         self.stale_controls = np.zeros(PARTS, bool)  # the same of their controls alone
         self._forget_at = 0

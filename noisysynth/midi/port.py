@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.priority import raise_thread_priority
 from noisysynth.events import EventKind, make_event
+from noisysynth.midi.arrival import ArrivalClock
 from noisysynth.midi.messages import event_of
 from noisysynth.quiet import quiet_stderr
 
-Receive = Callable[[NDArray[np.void]], None]
+Receive = Callable[[NDArray[np.void], float], None]  # an event, and when it came by time.perf_counter
 
 _PEDALS = range(64, 70)
 _CLOCK_PATIENCE_S = 1.0
@@ -54,7 +55,9 @@ class Port:
         self._lock = threading.Lock()
         self._open = True
         self._held: set[tuple[EventKind, int, int]] = set()  # kind, channel and index of what lets it go
-        midi_in.ignore_types(sysex=True, timing=False, active_sense=True)
+        # From a queue everything is taken: what rtmidi leaves out is missing from the times between messages.
+        midi_in.ignore_types(sysex=not queued, timing=False, active_sense=not queued)
+        self._arrivals = ArrivalClock() if queued else None
         self._reader: threading.Thread | None = None
         if queued:
             self._reader = threading.Thread(target=self._read, name="midi queue", daemon=True)
@@ -72,6 +75,9 @@ class Port:
                 self._on_message(message)
 
     def _on_message(self, message_and_delta: tuple[list[int], float], _data: object = None) -> None:
+        came_s = time.perf_counter()
+        if self._arrivals is not None:
+            came_s = self._arrivals.came(message_and_delta[1], came_s)
         event = event_of(message_and_delta[0])
         if event is None:
             return
@@ -82,7 +88,7 @@ class Port:
             if kind in (EventKind.CLOCK, EventKind.TRANSPORT) and not self._clock.follows(self):
                 return
             self._hold(kind, int(event["channel"][0]), int(event["index"][0]), float(event["value"][0]))
-            self._receive(event)
+            self._receive(event, came_s)
 
     def _hold(self, kind: EventKind, channel: int, index: int, value: float) -> None:
         if kind in (EventKind.NOTE_ON, EventKind.NOTE_OFF):
@@ -105,7 +111,7 @@ class Port:
         if self._reader is not None:
             self._reader.join()
         for kind, channel, index in held:
-            self._receive(make_event(kind, index, 0.0, channel=channel))
+            self._receive(make_event(kind, index, 0.0, channel=channel), time.perf_counter())
         close_input(self._midi_in)
 
 

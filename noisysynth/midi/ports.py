@@ -59,9 +59,9 @@ class _System:
 class MidiInputs:
     """Listens to every MIDI input, unless told not to, and finds new ones by itself.
 
-    receive: called with each event from MIDI's own threads, so it must be quick. tell: called with one line when a port
-    comes, goes or fails. Devices are taken from one system MIDI, so that a keyboard known to both ALSA and JACK does
-    not play twice: from JACK where it shows any. The virtual port is offered on all of them.
+    receive: called with each event, and when it came, from MIDI's own threads, so it must be quick. tell: called with
+    one line when a port comes, goes or fails. Devices are taken from one system MIDI, so that a keyboard known to both
+    ALSA and JACK does not play twice: from JACK where it shows any. The virtual port is offered on all of them.
 
     rtmidi is called by one thread alone. When a system hangs, so does this thread, and nobody else.
     """
