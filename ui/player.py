@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -15,6 +16,7 @@ from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, read_instrument
 from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.held_notes import HeldNotes
+from noisysynth.ui.history import Change, History
 from noisysynth.ui.latent_map import LatentMap
 from noisysynth.ui.requests import Requests
 
@@ -43,6 +45,7 @@ class Player(QObject):
     learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
     edited = Signal()  # something that the session keeps
+    history_changed = Signal()  # what can be undone, or which of A and B plays
 
     def __init__(self, client_factory: Callable[[], EngineClient], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -60,6 +63,10 @@ class Player(QObject):
         self.starting = False
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
+        self._history = History()
+        self._before: dict[str, float] | None = None  # during an edit: what it changed, as it was
+        self.side = "A"
+        self._other_side: tuple[Change, History] | None = None  # how the other one was left
         self._map: LatentMap | None = None
         self._touched: dict[str, float] = {}
         self.learning = ""  # parameter that waits for a MIDI controller
@@ -159,6 +166,7 @@ class Player(QObject):
     def _opened(self, instrument: Instrument, path: Path, preset: str | None) -> None:
         self.instrument, self.instrument_path = instrument, path
         self._map = LatentMap(instrument)
+        self._forget_history()
         self.instrument_changed.emit()
         names = [row.name for row in instrument.presets]
         if preset is not None and preset not in names:
@@ -185,7 +193,7 @@ class Player(QObject):
     def select_preset(self, index: int) -> None:
         """Set the preset's latent, its place on the pad and its parameters; others of the sound to default.
 
-        The engine is told what changes, and the place always.
+        The engine is told what changes, and the place always. Not an edit that can be undone, as `choose_preset` is.
         """
         if self.instrument is None or self._map is None or not 0 <= index < len(self.instrument.presets):
             return
@@ -203,16 +211,21 @@ class Player(QObject):
         self._send_place()
         self.edited.emit()
 
+    def choose_preset(self, index: int) -> None:
+        """A gesture of the player."""
+        with self._edit("preset"):
+            self.select_preset(index)
+
     def step_preset(self, step: int) -> None:
         """Next or previous, around the end."""
         if self.instrument is not None:
-            self.select_preset((self.preset + step) % len(self.instrument.presets))
+            self.choose_preset((self.preset + step) % len(self.instrument.presets))
 
     def audition(self, index: int) -> None:
         """Select, and let it be heard when nothing is being played."""
         self._end_audition()
         quiet = not self.notes.notes
-        self.select_preset(index)
+        self.choose_preset(index)
         if quiet and self.instrument is not None:
             low, high = self.instrument.pitch_range
             self._audition_note = 60 if low <= 60 <= high else (low + high) // 2
@@ -229,15 +242,17 @@ class Player(QObject):
 
     def set_parameter(self, parameter_id: str, value: float) -> None:
         """A gesture of the player on one knob."""
-        self._put(parameter_id, value)
-        if parameter_id in ("pad_x", "pad_y"):
-            self._send_place()
+        with self._edit(PARAMETERS[PARAMETER_INDEX[parameter_id]].label):
+            self._put(parameter_id, value)
+            if parameter_id in ("pad_x", "pad_y"):
+                self._send_place()
         self.edited.emit()
 
     def move_pad(self, x: float, y: float) -> None:
-        self._put("pad_x", x)
-        self._put("pad_y", y)
-        self._send_place()
+        with self._edit("pad"):
+            self._put("pad_x", x)
+            self._put("pad_y", y)
+            self._send_place()
         self.edited.emit()
 
     def apply_values(self, values: Mapping[str, float]) -> None:
@@ -249,6 +264,9 @@ class Player(QObject):
 
     def _put(self, parameter_id: str, value: float) -> None:
         value = PARAMETERS[PARAMETER_INDEX[parameter_id]].clip(value)
+        if self._before is not None:
+            for each in (parameter_id, *insert_defaults(parameter_id, value)):
+                self._before.setdefault(each, self.values[each])
         self.values[parameter_id] = value
         self._touched[parameter_id] = time.monotonic()
         if self._client is not None:
@@ -280,6 +298,71 @@ class Player(QObject):
         for parameter_id, value in dict(self.values).items():  # a copy: an insert resets its values, which come next
             self._put(parameter_id, value)
         self._send_place()
+
+    # undo, redo, A and B
+
+    @contextlib.contextmanager
+    def _edit(self, what: str) -> Iterator[None]:
+        """Remember what is changed inside, as one edit."""
+        if self._before is not None:
+            yield
+            return
+        preset, self._before = self.preset, {}
+        try:
+            yield
+        finally:
+            before, self._before = self._before, None
+            if preset != self.preset or any(self.values[each] != value for each, value in before.items()):
+                self._history.add(what, preset, before, time.monotonic())
+                self.history_changed.emit()
+
+    @property
+    def can_undo(self) -> bool:
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self._history.can_redo
+
+    def undo(self) -> None:
+        self._go_to(self._history.undo(self.preset, self.values), "undone: {}", "nothing to undo")
+
+    def redo(self) -> None:
+        self._go_to(self._history.redo(self.preset, self.values), "done again: {}", "nothing to do again")
+
+    def compare(self) -> None:
+        """Play the other one of two settings of the sound, A and B; B begins as A is. Each has its own history."""
+        if self.instrument is None:
+            return
+        here = Change(self.side, self.preset, self._sound())
+        other, history = self._other_side or (here, History())
+        self._other_side = (here, self._history)
+        self._history = history
+        self.side = "B" if self.side == "A" else "A"
+        self._go_to(other, f"{self.side} plays", "")
+
+    def _sound(self) -> dict[str, float]:
+        return {each: value for each, value in self.values.items() if each not in NOT_OF_THE_SOUND}
+
+    def _go_to(self, change: Change | None, done: str, nothing: str) -> None:
+        if change is None:
+            self.noticed.emit(nothing)
+            return
+        if change.preset != self.preset:
+            self.preset = change.preset
+            self.preset_changed.emit(change.preset)
+        # In the table's order: what an insert is comes before its values, which it resets.
+        for parameter_id in sorted(change.values, key=PARAMETER_INDEX.__getitem__):
+            if self.values[parameter_id] != change.values[parameter_id]:
+                self._put(parameter_id, change.values[parameter_id])
+        self._send_place()
+        self.noticed.emit(done.format(change.what))
+        self.history_changed.emit()
+        self.edited.emit()
+
+    def _forget_history(self) -> None:
+        self._history, self._other_side, self.side = History(), None, "A"
+        self.history_changed.emit()
 
     # playing
 

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from noisysynth.instrument import Preset
 from noisysynth.ui import theme
 from noisysynth.ui.controls.base import came_by_keyboard
-from noisysynth.ui.controls.standard import Button
+from noisysynth.ui.controls.standard import Button, IconButton
 from noisysynth.ui.player import Player
 
 ROW_HEIGHT = 5 * theme.UNIT
@@ -224,10 +224,39 @@ class PresetPanel(QFrame):
         column.addWidget(self._chips)
         column.addWidget(self._nothing)
         column.addWidget(self.list, 1)
+        column.addLayout(self._edit_row())
 
         player.instrument_changed.connect(self._fill)
         player.preset_changed.connect(self._show_preset)
+        player.history_changed.connect(self._show_history)
+        self._show_history()
         self._fill()
+
+    def _edit_row(self) -> QHBoxLayout:
+        """Undo, redo, and which of two settings plays."""
+        player = self._player
+        self.undo = IconButton("undo", "Undo (Ctrl+Z)")
+        self.undo.clicked.connect(player.undo)
+        self.redo = IconButton("redo", "Redo (Ctrl+Shift+Z)")
+        self.redo.clicked.connect(player.redo)
+        self.compare = Button("A | B")
+        self.compare.setToolTip("Compare two settings of the sound (Ctrl+B); B begins as A is")
+        self.compare.clicked.connect(player.compare)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.HALF)
+        row.addWidget(self.undo)
+        row.addWidget(self.redo)
+        row.addStretch()
+        row.addWidget(self.compare)
+        return row
+
+    def _show_history(self) -> None:
+        self.undo.setEnabled(self._player.can_undo)
+        self.redo.setEnabled(self._player.can_redo)
+        side = self._player.side
+        self.compare.setText("[A]  B" if side == "A" else "A  [B]")
+        self.compare.setAccessibleName(f"Compare: {side} plays")
 
     # content
 

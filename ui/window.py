@@ -125,6 +125,10 @@ class Window(QMainWindow):
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
             ("Ctrl+Q", self.close),
+            ("Ctrl+Z", player.undo),
+            ("Ctrl+Shift+Z", player.redo),
+            ("Ctrl+Y", player.redo),
+            ("Ctrl+B", player.compare),
             ("Ctrl+Up", lambda: player.step_preset(-1)),
             ("Ctrl+Down", lambda: player.step_preset(1)),
         ):
