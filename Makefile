@@ -1,6 +1,6 @@
 # `make play` and `make test` set up whatever they need by themselves; a second call starts at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup play test lint types bench soak demo clean distclean
+.PHONY: help setup play test lint types bench soak monkey demo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ bench: ## measure the kernels on this machine
 soak: ## play for long on a JACK server; report in docs/soak.md (soak.sh --minutes N for shorter runs)
 	@sh scripts/setup.sh all
 	@sh scripts/soak.sh $(SOAK)
+
+monkey: ## click, drag, type, drop and quit at random for ten minutes
+	@sh scripts/setup.sh all
+	@QT_QPA_PLATFORM=offscreen NOISYSYNTH_MONKEY_S=600 .venv/bin/python -m pytest -q tests/test_ui_monkey.py
 
 demo: ## type the demo song again (noisysynth/factory/demo.mid)
 	@sh scripts/setup.sh play

@@ -1,4 +1,4 @@
-"""Invented notes in control space, of a sustained and a plucked instrument, small enough to train on in seconds."""
+"""Invented notes: in control space, of a sustained and a plucked instrument, to train on in seconds; and as audio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.spec import SynthSpec
+from noisysynth.spec import SynthSpec, midi_to_hz
 
 SPEC = SynthSpec(n_harmonics=12, n_noise_bands=16, latent_size=4, sample_rate=16_000)
 INSTRUMENTS = ["organ", "pluck"]
@@ -59,3 +59,13 @@ def synthetic_note(
 
 def synthetic_notes(n: int = 12) -> list[SyntheticNote]:
     return [synthetic_note(INSTRUMENTS[i % 2], 48.0 + 2.0 * i, 0.4 + 0.1 * (i % 5)) for i in range(n)]
+
+
+def tone(pitch: float, seconds: float = 0.8, lead_s: float = 0.0, rate: int = 22_050) -> np.ndarray:
+    """A note of eight partials with a 5 ms attack after lead_s of silence."""
+    time_s = np.arange(round(seconds * rate)) / rate
+    attack = np.clip(time_s / 0.005, 0.0, 1.0)
+    partial = np.arange(1, 9)[:, None]
+    phase = 2 * np.pi * midi_to_hz(pitch) * partial * time_s
+    note = 0.3 * attack * (np.sin(phase) / partial).sum(axis=0)
+    return np.concatenate((np.zeros(round(lead_s * rate)), note)).astype(np.float32)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from synthetic_notes import tone
 
 from noisysynth.errors import UserError
-from noisysynth.spec import midi_to_hz
 from noisysynth.train.clip import Clip, Rejected
 from noisysynth.train.datasets.folder import FolderSource, pitch_of_name
 from noisysynth.train.datasets.nsynth import GATE_S, NSynthSource
@@ -23,16 +23,6 @@ needs_fluidsynth = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not DEBIAN_SOUNDFONT.is_file(),
     reason=f"needs the fluidsynth command and {DEBIAN_SOUNDFONT}",
 )
-
-
-def tone(pitch: float, seconds: float = 0.8, lead_s: float = 0.0, rate: int = RATE) -> np.ndarray:
-    """A note of eight partials with a 5 ms attack after lead_s of silence."""
-    time_s = np.arange(round(seconds * rate)) / rate
-    attack = np.clip(time_s / 0.005, 0.0, 1.0)
-    partial = np.arange(1, 9)[:, None]
-    phase = 2 * np.pi * midi_to_hz(pitch) * partial * time_s
-    note = 0.3 * attack * (np.sin(phase) / partial).sum(axis=0)
-    return np.concatenate((np.zeros(round(lead_s * rate)), note)).astype(np.float32)
 
 
 def everything(source: FolderSource | NSynthSource) -> tuple[list[Clip], dict[str, str]]:

@@ -88,9 +88,9 @@ def _source(options: argparse.Namespace) -> ClipSource:
             options.licence,
         )
     if options.kind == "nsynth":
-        from noisysynth.train.datasets.nsynth import NSynthSource
+        from noisysynth.train.datasets.nsynth import nsynth_source
 
-        return NSynthSource(options.src, check_pitch=not options.no_pitch_check)
+        return nsynth_source(options.src, check_pitch=not options.no_pitch_check)
     from noisysynth.train.datasets.folder import FolderSource
 
     return FolderSource(options.src, options.licence, check_pitch=not options.no_pitch_check)
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     licensed = argparse.ArgumentParser(add_help=False)
     licensed.add_argument("--licence", help="licence of the notes, kept with each of them")
 
-    kinds.add_parser("nsynth", parents=[common, checked], help="NSynth as published: examples.json and audio/")
+    kinds.add_parser("nsynth", parents=[common, checked], help="NSynth as published: a folder, or a .tfrecord file")
     kinds.add_parser(
         "folder",
         parents=[common, checked, licensed],

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from noisysynth.effects import EFFECTS
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
+from noisysynth.errors import UserError
 from noisysynth.events import EventKind
-from noisysynth.instrument import Instrument, read_instrument
+from noisysynth.instrument import Instrument, Preset, read_instrument
 from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.held_notes import HeldNotes
+from noisysynth.ui.history import Change, History
 from noisysynth.ui.latent_map import LatentMap
 from noisysynth.ui.requests import Requests
+from noisysynth.ui.user_presets import UserPreset, UserPresets
 
 # What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
 NOT_OF_THE_SOUND = KEPT_BY_PRESETS | {row.id for row in PARAMETERS if row.rack}
@@ -36,6 +42,7 @@ class Player(QObject):
     """
 
     instrument_changed = Signal()
+    presets_changed = Signal()  # one was saved, renamed, deleted
     preset_changed = Signal(int)
     parameter_changed = Signal(str, float)
     blend_changed = Signal(object)  # share of each preset at the pad's place, [presets]
@@ -43,6 +50,8 @@ class Player(QObject):
     learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
     edited = Signal()  # something that the session keeps
+    panicked = Signal()
+    history_changed = Signal()  # what can be undone, or which of A and B plays
 
     def __init__(self, client_factory: Callable[[], EngineClient], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,7 +61,9 @@ class Player(QObject):
         self.notes = HeldNotes(self._note_on, self._note_off, self)
         self.instrument: Instrument | None = None
         self.instrument_path: Path | None = None
-        self.preset = -1
+        self.preset = -1  # index in `presets`; -1: none
+        self.presets_folder: Path | None = None  # where presets of the player's own are kept
+        self.mine: UserPresets | None = None
         self.values = default_values()
         self.audio = AudioChoice()
         self.muted_midi_inputs: set[str] = set()
@@ -60,6 +71,10 @@ class Player(QObject):
         self.starting = False
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
+        self._history = History()
+        self._before: dict[str, float] | None = None  # during an edit: what it changed, as it was
+        self.side = "A"
+        self._other_side: tuple[Change, History] | None = None  # how the other one was left
         self._map: LatentMap | None = None
         self._touched: dict[str, float] = {}
         self.learning = ""  # parameter that waits for a MIDI controller
@@ -159,8 +174,12 @@ class Player(QObject):
     def _opened(self, instrument: Instrument, path: Path, preset: str | None) -> None:
         self.instrument, self.instrument_path = instrument, path
         self._map = LatentMap(instrument)
+        self.mine = UserPresets(self.presets_folder, instrument.name) if self.presets_folder is not None else None
+        self._forget_history()
         self.instrument_changed.emit()
-        names = [row.name for row in instrument.presets]
+        if self.mine is not None and self.mine.problem:
+            self.noticed.emit(self.mine.problem)
+        names = [row.name for row in self.presets]
         if preset is not None and preset not in names:
             self.noticed.emit(f"{instrument.name} has no preset {preset!r}; playing {names[0]!r}")
         self.select_preset(names.index(preset) if preset in names else 0)
@@ -177,25 +196,125 @@ class Player(QObject):
         return tuple((self.instrument.presets[p.preset].name, p.x, p.y) for p in self._map.places)
 
     @property
+    def presets(self) -> tuple[Preset | UserPreset, ...]:
+        """The instrument's, then the player's own."""
+        if self.instrument is None:
+            return ()
+        return (*self.instrument.presets, *(self.mine.presets if self.mine is not None else ()))
+
+    @property
     def preset_name(self) -> str:
-        if self.instrument is None or self.preset < 0:
-            return ""
-        return self.instrument.presets[self.preset].name
+        return self.presets[self.preset].name if 0 <= self.preset < len(self.presets) else ""
+
+    def mine_at(self, index: int) -> int | None:
+        """Which of the player's own presets this is of all; None for one of the instrument's."""
+        at = index - (len(self.instrument.presets) if self.instrument is not None else 0)
+        return at if self.mine is not None and 0 <= at < len(self.mine.presets) else None
+
+    def save_preset(self, name: str) -> None:
+        """Keep the sound as it is under this name; one of the player's own with that name is replaced."""
+        if self.mine is None or self.instrument is None:
+            self.noticed.emit("open an instrument first: a preset belongs to one")
+            return
+        if name.strip() in (preset.name for preset in self.instrument.presets):
+            self.noticed.emit(f"{name.strip()!r} belongs to the instrument; choose another name")
+            return
+        mine, base = self.mine, self._base()
+
+        def save() -> int:
+            preset = UserPreset.of_data({"name": name, "values": self._sound(), "base": base.astype(float).tolist()})
+            if preset is None:
+                raise UserError("a preset needs a name")
+            return mine.save(preset)
+
+        self._change_presets(save, "saved {}")
+
+    def rename_preset(self, index: int, name: str) -> None:
+        at, mine = self.mine_at(index), self.mine
+        if at is not None and mine is not None:
+
+            def rename() -> int:
+                mine.rename(at, name)
+                return at
+
+            self._change_presets(rename, "it is {} now")
+
+    def delete_preset(self, index: int) -> None:
+        """`restore_preset` brings it back."""
+        at, mine = self.mine_at(index), self.mine
+        if at is None or mine is None:
+            return
+        name = mine.presets[at].name
+        try:
+            mine.delete(at)
+        except UserError as error:
+            self.noticed.emit(str(error))
+            return
+        self.preset = -1 if self.preset == index else self.preset - (self.preset > index)
+        self._forget_history()  # its presets are counted otherwise
+        self.presets_changed.emit()
+        self.preset_changed.emit(self.preset)
+        self.noticed.emit(f"deleted {name!r}; the menu of the presets brings it back")
+
+    def restore_preset(self) -> None:
+        """Bring back the one deleted last, and play it."""
+        mine = self.mine
+        if mine is not None and mine.deleted is not None:
+            self._change_presets(mine.restore, "{} is back", play=True)
+
+    def export_preset(self, index: int, path: Path) -> None:
+        at, mine = self.mine_at(index), self.mine
+        if at is not None and mine is not None:
+            try:
+                mine.write_to(at, path)
+                self.noticed.emit(f"wrote {path}")
+            except UserError as error:
+                self.noticed.emit(str(error))
+
+    def import_preset(self, path: Path) -> None:
+        mine = self.mine
+        if mine is None:
+            self.noticed.emit("open an instrument first: a preset belongs to one")
+            return
+        self._change_presets(lambda: mine.read_from(path), "{} is one of yours now", play=True)
+
+    def _change_presets(self, work: Callable[[], int | None], done: str, play: bool = False) -> None:
+        """Do it, and make the preset it returns the present one."""
+        assert self.instrument is not None
+        try:
+            at = work()
+        except UserError as error:
+            self.noticed.emit(str(error))
+            return
+        if at is None:
+            return
+        index = len(self.instrument.presets) + at
+        self.presets_changed.emit()
+        if play:
+            self.choose_preset(index)
+        else:
+            self.preset = index
+            self.preset_changed.emit(index)
+            self.edited.emit()
+        self.noticed.emit(done.format(repr(self.presets[index].name)))
 
     def select_preset(self, index: int) -> None:
         """Set the preset's latent, its place on the pad and its parameters; others of the sound to default.
 
-        The engine is told what changes, and the place always.
+        The engine is told what changes, and the place always. Not an edit that can be undone, as `choose_preset` is.
         """
-        if self.instrument is None or self._map is None or not 0 <= index < len(self.instrument.presets):
+        if self.instrument is None or self._map is None or not 0 <= index < len(self.presets):
             return
         self.preset = index
-        preset, place = self.instrument.presets[index], self._map.places[index]
+        preset = self.presets[index]
+        parameters = preset.values if isinstance(preset, UserPreset) else preset.parameters
         values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
-        for parameter_id, value in preset.parameters.items():
+        for parameter_id, value in parameters.items():
             values |= insert_defaults(parameter_id, value)
-        values |= {key: value for key, value in preset.parameters.items() if key in PARAMETER_INDEX}
-        values |= {"pad_x": place.x, "pad_y": place.y}
+        values |= {key: value for key, value in parameters.items() if key in PARAMETER_INDEX}
+        if not isinstance(preset, UserPreset):
+            place = self._map.places[index]
+            values |= {"pad_x": place.x, "pad_y": place.y}
         for parameter_id, value in values.items():
             if self.values[parameter_id] != value or parameter_id in ("pad_x", "pad_y"):
                 self._put(parameter_id, value)
@@ -203,16 +322,21 @@ class Player(QObject):
         self._send_place()
         self.edited.emit()
 
+    def choose_preset(self, index: int) -> None:
+        """A gesture of the player."""
+        with self._edit("preset"):
+            self.select_preset(index)
+
     def step_preset(self, step: int) -> None:
         """Next or previous, around the end."""
         if self.instrument is not None:
-            self.select_preset((self.preset + step) % len(self.instrument.presets))
+            self.choose_preset((self.preset + step) % len(self.presets))
 
     def audition(self, index: int) -> None:
         """Select, and let it be heard when nothing is being played."""
         self._end_audition()
         quiet = not self.notes.notes
-        self.select_preset(index)
+        self.choose_preset(index)
         if quiet and self.instrument is not None:
             low, high = self.instrument.pitch_range
             self._audition_note = 60 if low <= 60 <= high else (low + high) // 2
@@ -229,15 +353,17 @@ class Player(QObject):
 
     def set_parameter(self, parameter_id: str, value: float) -> None:
         """A gesture of the player on one knob."""
-        self._put(parameter_id, value)
-        if parameter_id in ("pad_x", "pad_y"):
-            self._send_place()
+        with self._edit(PARAMETERS[PARAMETER_INDEX[parameter_id]].label):
+            self._put(parameter_id, value)
+            if parameter_id in ("pad_x", "pad_y"):
+                self._send_place()
         self.edited.emit()
 
     def move_pad(self, x: float, y: float) -> None:
-        self._put("pad_x", x)
-        self._put("pad_y", y)
-        self._send_place()
+        with self._edit("pad"):
+            self._put("pad_x", x)
+            self._put("pad_y", y)
+            self._send_place()
         self.edited.emit()
 
     def apply_values(self, values: Mapping[str, float]) -> None:
@@ -249,6 +375,9 @@ class Player(QObject):
 
     def _put(self, parameter_id: str, value: float) -> None:
         value = PARAMETERS[PARAMETER_INDEX[parameter_id]].clip(value)
+        if self._before is not None:
+            for each in (parameter_id, *insert_defaults(parameter_id, value)):
+                self._before.setdefault(each, self.values[each])
         self.values[parameter_id] = value
         self._touched[parameter_id] = time.monotonic()
         if self._client is not None:
@@ -259,27 +388,101 @@ class Player(QObject):
             self._touched[value_id] = self._touched[parameter_id]
             self.parameter_changed.emit(value_id, default)
 
-    def _at_preset_place(self) -> bool:
-        if self._map is None or self.preset < 0:
-            return False
-        place = self._map.places[self.preset]
-        return abs(self.values["pad_x"] - place.x) < 1e-4 and abs(self.values["pad_y"] - place.y) < 1e-4
+    def _base(self) -> NDArray[np.float32]:
+        """The base latent of the pad's place, [Z]: of the preset at its own place exactly, else of the blend there."""
+        assert self._map is not None
+        assert self.instrument is not None
+        x, y = self.values["pad_x"], self.values["pad_y"]
+        preset = self.presets[self.preset] if 0 <= self.preset < len(self.presets) else None
+        if isinstance(preset, UserPreset):
+            at_place = _near(x, preset.values.get("pad_x", 0.0)) and _near(y, preset.values.get("pad_y", 0.0))
+            # An instrument of the same name may have another latent space.
+            if at_place and len(preset.base) == self.instrument.spec.latent_size:
+                return np.array(preset.base, np.float32)
+        elif preset is not None:
+            place = self._map.places[self.preset]
+            if _near(x, place.x) and _near(y, place.y):
+                return self._map.preset_base(self.preset)
+        return self._map.base_latent(self._map.weights(x, y))
 
     def _send_place(self) -> None:
         """Give the engine the base latent of the pad's place, and the views the blend."""
         if self._map is None:
             return
-        weights = self._map.weights(self.values["pad_x"], self.values["pad_y"])
         if self._client is not None:
-            exact = self._at_preset_place()
-            self._client.set_latent(self._map.preset_base(self.preset) if exact else self._map.base_latent(weights))
-        self.blend_changed.emit(weights)
+            self._client.set_latent(self._base())
+        self.blend_changed.emit(self._map.weights(self.values["pad_x"], self.values["pad_y"]))
 
     def _send_everything(self) -> None:
         """An engine that just started or changed its instrument knows nothing of our settings."""
         for parameter_id, value in dict(self.values).items():  # a copy: an insert resets its values, which come next
             self._put(parameter_id, value)
         self._send_place()
+
+    # undo, redo, A and B
+
+    @contextlib.contextmanager
+    def _edit(self, what: str) -> Iterator[None]:
+        """Remember what is changed inside, as one edit."""
+        if self._before is not None:
+            yield
+            return
+        preset, self._before = self.preset, {}
+        try:
+            yield
+        finally:
+            before, self._before = self._before, None
+            if preset != self.preset or any(self.values[each] != value for each, value in before.items()):
+                self._history.add(what, preset, before, time.monotonic())
+                self.history_changed.emit()
+
+    @property
+    def can_undo(self) -> bool:
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self._history.can_redo
+
+    def undo(self) -> None:
+        self._go_to(self._history.undo(self.preset, self.values), "undone: {}", "nothing to undo")
+
+    def redo(self) -> None:
+        self._go_to(self._history.redo(self.preset, self.values), "done again: {}", "nothing to do again")
+
+    def compare(self) -> None:
+        """Play the other one of two settings of the sound, A and B; B begins as A is. Each has its own history."""
+        if self.instrument is None:
+            return
+        here = Change(self.side, self.preset, self._sound())
+        other, history = self._other_side or (here, History())
+        self._other_side = (here, self._history)
+        self._history = history
+        self.side = "B" if self.side == "A" else "A"
+        self._go_to(other, f"{self.side} plays", "")
+
+    def _sound(self) -> dict[str, float]:
+        return {each: value for each, value in self.values.items() if each not in NOT_OF_THE_SOUND}
+
+    def _go_to(self, change: Change | None, done: str, nothing: str) -> None:
+        if change is None:
+            self.noticed.emit(nothing)
+            return
+        if change.preset != self.preset:
+            self.preset = change.preset
+            self.preset_changed.emit(change.preset)
+        # In the table's order: what an insert is comes before its values, which it resets.
+        for parameter_id in sorted(change.values, key=PARAMETER_INDEX.__getitem__):
+            if self.values[parameter_id] != change.values[parameter_id]:
+                self._put(parameter_id, change.values[parameter_id])
+        self._send_place()
+        self.noticed.emit(done.format(change.what))
+        self.history_changed.emit()
+        self.edited.emit()
+
+    def _forget_history(self) -> None:
+        self._history, self._other_side, self.side = History(), None, "A"
+        self.history_changed.emit()
 
     # playing
 
@@ -290,6 +493,11 @@ class Player(QObject):
     def _note_off(self, pitch: int) -> None:
         if self._client is not None:
             self._client.note_off(pitch)
+
+    def send_events(self, events: NDArray[np.void]) -> None:
+        """Rows of EVENT_DTYPE, with times of the engine's clock."""
+        if self._client is not None:
+            self._client.send_events(events)
 
     def bend(self, value: float) -> None:
         """-1..1 of the bend range."""
@@ -311,6 +519,7 @@ class Player(QObject):
         if self._client is not None:
             self._client.panic()
         self.notes.forget()
+        self.panicked.emit()
 
     # what the window polls
 
@@ -448,6 +657,10 @@ def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:
         return {}
     positions = EFFECTS[round(kind) - 1].default_positions()
     return {f"{parameter_id}_{i}": position for i, position in enumerate(positions, 1)}
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) < 1e-4
 
 
 def _nothing() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import collections
+from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QLayout,
     QLayoutItem,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -26,16 +30,18 @@ from PySide6.QtWidgets import (
 from noisysynth.instrument import Preset
 from noisysynth.ui import theme
 from noisysynth.ui.controls.base import came_by_keyboard
-from noisysynth.ui.controls.standard import Button
+from noisysynth.ui.controls.standard import Button, IconButton
 from noisysynth.ui.player import Player
+from noisysynth.ui.user_presets import LONGEST_NAME, UserPreset
 
 ROW_HEIGHT = 5 * theme.UNIT
 MAXIMUM_CHIPS = 8
+PRESET_FILES = "Presets (*.noisypreset);;All files (*)"
 INDEX_ROLE = Qt.ItemDataRole.UserRole
 TAGS_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
-def matches(preset: Preset, words: str, tags: frozenset[str]) -> bool:
+def matches(preset: Preset | UserPreset, words: str, tags: frozenset[str]) -> bool:
     """Whether every typed word is in the name or a tag, and every chosen tag is there."""
     text = " ".join((preset.name, *preset.tags)).casefold()
     return all(word in text for word in words.casefold().split()) and tags <= set(preset.tags)
@@ -224,15 +230,105 @@ class PresetPanel(QFrame):
         column.addWidget(self._chips)
         column.addWidget(self._nothing)
         column.addWidget(self.list, 1)
+        column.addLayout(self._edit_row())
 
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
         player.instrument_changed.connect(self._fill)
+        player.presets_changed.connect(self._fill)
         player.preset_changed.connect(self._show_preset)
+        player.history_changed.connect(self._show_history)
+        self._show_history()
         self._fill()
+
+    def _edit_row(self) -> QHBoxLayout:
+        """Undo, redo, and which of two settings plays."""
+        player = self._player
+        self.undo = IconButton("undo", "Undo (Ctrl+Z)")
+        self.undo.clicked.connect(player.undo)
+        self.redo = IconButton("redo", "Redo (Ctrl+Shift+Z)")
+        self.redo.clicked.connect(player.redo)
+        self.save = Button("Save")
+        self.save.setAccessibleName("Save the sound as a preset")
+        self.save.setToolTip("Save the sound as a preset (Ctrl+S)")
+        self.save.clicked.connect(self.ask_save)
+        self.compare = Button("A | B")
+        self.compare.setToolTip("Compare two settings of the sound (Ctrl+B); B begins as A is")
+        self.compare.clicked.connect(player.compare)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.HALF)
+        row.addWidget(self.undo)
+        row.addWidget(self.redo)
+        row.addStretch()
+        row.addWidget(self.save)
+        row.addWidget(self.compare)
+        return row
+
+    # presets of one's own
+
+    def ask_save(self) -> None:
+        player = self._player
+        of_mine = player.mine_at(player.preset) is not None
+        name = self.ask_name("Save preset", player.preset_name if of_mine else "")
+        if name:
+            player.save_preset(name)
+
+    def ask_name(self, title: str, name: str) -> str:
+        """'' when the player thinks better of it."""
+        dialog = QInputDialog(self, inputMode=QInputDialog.InputMode.TextInput, labelText="Name", textValue=name)
+        dialog.setWindowTitle(title)
+        field = dialog.findChild(QLineEdit)
+        if field is not None:
+            field.setMaxLength(LONGEST_NAME)
+        return dialog.textValue().strip() if dialog.exec() else ""
+
+    def menu_for(self, index: int) -> QMenu:
+        """What can be done with this preset, or (-1) with none in particular."""
+        player, menu = self._player, QMenu(self)
+        menu.addAction("Save as\u2026", self.ask_save)
+        if player.mine_at(index) is not None:
+            name = player.presets[index].name
+            menu.addAction("Rename\u2026", lambda: self._ask_rename(index))
+            menu.addAction(f"Delete \u201c{name}\u201d", lambda: player.delete_preset(index))
+            menu.addAction("Export\u2026", lambda: self._ask_export(index))
+        if player.mine is not None and player.mine.deleted is not None:
+            menu.addAction(f"Bring back \u201c{player.mine.deleted.name}\u201d", player.restore_preset)
+        menu.addSeparator()
+        menu.addAction("Import\u2026", self._ask_import)
+        return menu
+
+    def _show_menu(self, place: QPoint) -> None:
+        item = self.list.itemAt(place)
+        self.menu_for(item.data(INDEX_ROLE) if item is not None else -1).popup(self.list.mapToGlobal(place))
+
+    def _ask_rename(self, index: int) -> None:
+        name = self.ask_name("Rename preset", self._player.presets[index].name)
+        if name:
+            self._player.rename_preset(index, name)
+
+    def _ask_export(self, index: int) -> None:
+        suggestion = f"{self._player.presets[index].name}.noisypreset"
+        path, _ = QFileDialog.getSaveFileName(self, "Export preset", suggestion, PRESET_FILES)
+        if path:
+            self._player.export_preset(index, Path(path))
+
+    def _ask_import(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import preset", "", PRESET_FILES)
+        if path:
+            self._player.import_preset(Path(path))
+
+    def _show_history(self) -> None:
+        self.undo.setEnabled(self._player.can_undo)
+        self.redo.setEnabled(self._player.can_redo)
+        side = self._player.side
+        self.compare.setText("[A]  B" if side == "A" else "A  [B]")
+        self.compare.setAccessibleName(f"Compare: {side} plays")
 
     # content
 
     def _fill(self) -> None:
-        presets = self._player.instrument.presets if self._player.instrument is not None else ()
+        presets = self._player.presets
         self.list.blockSignals(True)
         self.list.clear()
         for index, preset in enumerate(presets):
@@ -245,7 +341,7 @@ class PresetPanel(QFrame):
         self._fill_chips(presets)
         self._filter()
 
-    def _fill_chips(self, presets: tuple[Preset, ...]) -> None:
+    def _fill_chips(self, presets: tuple[Preset | UserPreset, ...]) -> None:
         layout = self._chips.layout()
         assert layout is not None
         while (item := layout.takeAt(0)) is not None:
@@ -266,7 +362,7 @@ class PresetPanel(QFrame):
         self._chips.updateGeometry()
 
     def _filter(self) -> None:
-        presets = self._player.instrument.presets if self._player.instrument is not None else ()
+        presets = self._player.presets
         tags = frozenset(tag for tag, chip in self.chips.items() if chip.isChecked())
         shown = 0
         for row in range(self.list.count()):

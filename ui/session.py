@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ import platformdirs
 
 from noisysynth import factory
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
+from noisysynth.ui.json_file import read_json, reason, write_json
 
 VERSION = 1
 FACTORY_PREFIX = "factory:"  # factory instruments by name: their folder moves with every installation
@@ -43,12 +40,11 @@ def session_path() -> Path:
 def load_session(path: Path) -> tuple[Session, str]:
     """The session, and one line about what was wrong with the file ("" when nothing was)."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except FileNotFoundError:
         return Session(), ""
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not valid JSON"
-        return Session(), f"the last session was not restored: {path.name} cannot be read ({reason})"
+    except (OSError, ValueError) as error:
+        return Session(), f"the last session was not restored: {path.name} cannot be read ({reason(error)})"
     if not isinstance(data, dict) or data.get("version") != VERSION:
         return Session(), f"the last session was not restored: {path.name} is of another version"
     session = Session()
@@ -63,19 +59,9 @@ def load_session(path: Path) -> tuple[Session, str]:
 
 def save_session(path: Path, session: Session) -> str:
     """Write atomically; returns one line when that failed ("" when it did not)."""
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"version": VERSION, **dataclasses.asdict(session)}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_json(path, {"version": VERSION, **dataclasses.asdict(session)})
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         return f"the session cannot be kept: {path} ({error.strerror})"
     return ""
 

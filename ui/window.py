@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
@@ -20,12 +20,14 @@ from noisysynth.ui import theme
 from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
+from noisysynth.ui.drop import Drop
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
 from noisysynth.ui.preset_panel import PresetPanel
 from noisysynth.ui.session import Session, instrument_reference, load_session, resolve_instrument, save_session
+from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
 
@@ -45,6 +47,7 @@ class Window(QMainWindow):
     def __init__(self, player: Player, session_file: Path) -> None:
         super().__init__()
         self.player = player
+        player.presets_folder = session_file.parent / "presets"
         self._session_file = session_file
         self._ticks = 0
         self._restoring = True
@@ -62,6 +65,9 @@ class Window(QMainWindow):
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
+        self.songs = SongPlayer(player, self)
+        self.drop = Drop(player, self.songs)
+        self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
 
@@ -125,6 +131,11 @@ class Window(QMainWindow):
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
             ("Ctrl+Q", self.close),
+            ("Ctrl+S", self.presets.ask_save),
+            ("Ctrl+Z", player.undo),
+            ("Ctrl+Shift+Z", player.redo),
+            ("Ctrl+Y", player.redo),
+            ("Ctrl+B", player.compare),
             ("Ctrl+Up", lambda: player.step_preset(-1)),
             ("Ctrl+Down", lambda: player.step_preset(1)),
         ):
@@ -270,6 +281,15 @@ class Window(QMainWindow):
         """Release every note, wheel and pedal that the window holds."""
         self.computer.let_go()
         self.keyboard.let_go()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.drop.accepts(event.mimeData()):
+            event.acceptProposedAction()
+            self.status_line.show_hint("let go to open it")
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.drop.take(event.mimeData())
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

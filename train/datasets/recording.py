@@ -33,6 +33,12 @@ def read_note(path: Path) -> tuple[Audio, int]:
             audio = file.read(round(LONGEST_READ_S * rate), dtype="float32", always_2d=True).mean(axis=1)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ValueError(f"unreadable: {str(error).rsplit(': ', 1)[-1]}") from None
+    refuse_useless(audio)
+    return audio, rate
+
+
+def refuse_useless(audio: Audio) -> None:
+    """ValueError says why this recording [samples] is of no use."""
     if len(audio) == 0:
         raise ValueError("empty")
     if not np.isfinite(audio).all():
@@ -42,7 +48,6 @@ def read_note(path: Path) -> tuple[Audio, int]:
         raise ValueError("silent")
     if _is_clipped(audio, peak):
         raise ValueError("clipped")
-    return audio, rate
 
 
 def without_rumble(audio: Audio, rate: int, f0_hz: float) -> Audio:

@@ -1,0 +1,172 @@
+"""Random clicking, dragging, typing, dropping and quitting: nothing breaks, and nothing that was kept is lost.
+
+Ten seconds here; NOISYSYNTH_MONKEY_S=600 for the long one (`make monkey`). pytest-qt fails a test in which a slot or an
+event handler raises.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from fake_engine import FakeEngine
+from make_instrument import write_test_instrument
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from noisysynth.ui.session import load_session
+from noisysynth.ui.user_presets import UserPresets
+from noisysynth.ui.window import Window
+
+pytest_plugins = ("ui_fixtures",)
+
+SECONDS = float(os.environ.get("NOISYSYNTH_MONKEY_S", "10"))
+SEED = int(os.environ.get("NOISYSYNTH_MONKEY_SEED", "5"))
+KEYS = [
+    *(getattr(Qt.Key, f"Key_{letter}") for letter in "ASDFGHJKZXWE"),
+    Qt.Key.Key_Space, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Up, Qt.Key.Key_Down,
+    Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_Home, Qt.Key.Key_Delete, Qt.Key.Key_F1,
+]  # fmt: skip
+SHORTCUTS = [Qt.Key.Key_Z, Qt.Key.Key_Y, Qt.Key.Key_B, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_F]
+MODIFIERS = [Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier]
+
+
+class Monkey:
+    """One random act after the other on an open window."""
+
+    def __init__(self, rng: np.random.Generator, window: Window, engine: FakeEngine, files: list[Path]) -> None:
+        self._rng, self._window, self._engine, self._files = rng, window, engine, files
+        self._names = 0
+
+    def act(self) -> None:
+        acts = [self._click, self._click, self._drag, self._drag, self._wheel, self._type, self._type, self._shortcut,
+                self._drop, self._resize, self._meters, self._preset, self._double_click]  # fmt: skip
+        acts[self._rng.integers(len(acts))]()
+
+    def _somewhere(self) -> tuple[QWidget, QPoint]:
+        widgets = [each for each in self._window.findChildren(QWidget) if each.isVisible() and each.width() > 2]
+        widget = widgets[self._rng.integers(len(widgets))]
+        return widget, QPoint(int(self._rng.integers(widget.width())), int(self._rng.integers(max(widget.height(), 1))))
+
+    def _button(self) -> Qt.MouseButton:
+        return Qt.MouseButton.RightButton if self._rng.uniform() < 0.1 else Qt.MouseButton.LeftButton
+
+    def _click(self) -> None:
+        widget, place = self._somewhere()
+        QTest.mouseClick(widget, self._button(), MODIFIERS[self._rng.integers(3)], place)
+
+    def _double_click(self) -> None:
+        widget, place = self._somewhere()
+        QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def _drag(self) -> None:
+        widget, place = self._somewhere()
+        QTest.mousePress(widget, Qt.MouseButton.LeftButton, MODIFIERS[self._rng.integers(3)], place)
+        for _ in range(int(self._rng.integers(1, 12))):
+            place += QPoint(*map(int, self._rng.integers(-40, 41, 2)))
+            QTest.mouseMove(widget, place)
+        if self._rng.uniform() < 0.95 and _lives(widget):
+            QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def _wheel(self) -> None:
+        widget, place = self._somewhere()
+        step = QPoint(0, int(self._rng.choice([-120, -15, 15, 120])))
+        QApplication.sendEvent(widget, QWheelEvent(
+            QPointF(place), QPointF(widget.mapToGlobal(place)), QPoint(), step, Qt.MouseButton.NoButton,
+            MODIFIERS[self._rng.integers(3)], Qt.ScrollPhase.NoScrollPhase, False,
+        ))  # fmt: skip
+
+    def _type(self) -> None:
+        widget = QApplication.focusWidget() or self._window
+        key = KEYS[self._rng.integers(len(KEYS))]
+        QTest.keyPress(widget, key)
+        if self._rng.uniform() < 0.9 and _lives(widget):
+            QTest.keyRelease(widget, key)
+
+    def _shortcut(self) -> None:
+        key = SHORTCUTS[self._rng.integers(len(SHORTCUTS))]
+        QTest.keyClick(self._window, key, Qt.KeyboardModifier.ControlModifier)
+
+    def _drop(self) -> None:
+        data = QMimeData()
+        count = int(self._rng.integers(1, 3))
+        data.setUrls([QUrl.fromLocalFile(str(self._files[i])) for i in self._rng.integers(len(self._files), size=count)])
+        self._window.drop.take(data)
+
+    def _resize(self) -> None:
+        kind = self._rng.integers(3)
+        if kind == 0:
+            self._window.resize(int(self._rng.integers(400, 2000)), int(self._rng.integers(300, 1200)))
+        elif kind == 1:
+            self._window.hide()
+        self._window.show()
+
+    def _meters(self) -> None:
+        self._engine.refuse = "the engine says no" if self._rng.uniform() < 0.3 else ""
+        self._engine.meters = {"position": int(self._rng.integers(0, 1 << 40)), "underruns": int(self._rng.integers(9))}
+
+    def _preset(self) -> None:
+        """Save one, and remember that it has to be there."""
+        player = self._window.player
+        if self._rng.uniform() < 0.2 and player.instrument is not None:
+            self._names += 1
+            player.save_preset(f"kept {self._names}")
+
+
+def _lives(widget: QWidget) -> bool:
+    try:
+        return widget.isVisible()
+    except RuntimeError:  # the act has deleted it
+        return False
+
+
+def _close_what_waits() -> None:
+    """A person would answer a dialog or close a menu."""
+    for waiting in (QApplication.activePopupWidget(), QApplication.activeModalWidget()):
+        if waiting is not None:
+            waiting.close()
+
+
+def test_a_monkey_breaks_nothing_and_loses_nothing(
+    open_window: Callable[..., Window], engine: FakeEngine, instrument_file: Path, session_file: Path, tmp_path: Path,
+    qtbot: QtBot,
+) -> None:  # fmt: skip
+    rng = np.random.default_rng(SEED)
+    files = [tmp_path / name for name in ("a.noisy", "b.mid", "c.noisypreset", "d.jpg", "e.wav")]
+    for file in files:
+        file.write_bytes(rng.bytes(300))
+    files += [write_test_instrument(tmp_path / "Other.noisy"), instrument_file]
+    answering = QTimer(interval=20)
+    answering.timeout.connect(_close_what_waits)
+    answering.start()
+    kept: set[str] = set()
+    ends = time.monotonic() + SECONDS
+    instrument: Path | None = instrument_file
+    while time.monotonic() < ends:
+        window = open_window(instrument=instrument)
+        instrument = None  # from now on what the session says
+        monkey = Monkey(rng, window, engine, files)
+        for _ in range(int(rng.integers(20, 300))):
+            monkey.act()
+            if rng.uniform() < 0.3:
+                QApplication.processEvents()
+        qtbot.waitUntil(lambda player=window.player: not player.requests.busy, timeout=20_000)
+        qtbot.wait(50)  # answers arrive
+        player = window.player
+        assert player.instrument is not None
+        kept = {preset.name for preset in player.mine.presets} if player.mine is not None else set()
+        name, values = player.instrument.name, dict(player.values)
+        window.close()
+        session, complaint = load_session(session_file)
+        assert complaint == ""
+        assert session.parameters == values
+        mine = UserPresets(session_file.parent / "presets", name)
+        assert mine.problem == ""
+        assert {preset.name for preset in mine.presets} == kept
+    answering.stop()
