@@ -96,7 +96,9 @@ class Monkey:
     def _drop(self) -> None:
         data = QMimeData()
         count = int(self._rng.integers(1, 3))
-        data.setUrls([QUrl.fromLocalFile(str(self._files[i])) for i in self._rng.integers(len(self._files), size=count)])
+        data.setUrls(
+            [QUrl.fromLocalFile(str(self._files[i])) for i in self._rng.integers(len(self._files), size=count)]
+        )
         self._window.drop.take(data)
 
     def _resize(self) -> None:
@@ -149,6 +151,7 @@ def test_a_monkey_breaks_nothing_and_loses_nothing(
     ends = time.monotonic() + SECONDS
     instrument: Path | None = instrument_file
     while time.monotonic() < ends:
+        engine.refuse, engine.meters = "", {}
         window = open_window(instrument=instrument)
         instrument = None  # from now on what the session says
         monkey = Monkey(rng, window, engine, files)

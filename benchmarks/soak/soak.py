@@ -304,7 +304,7 @@ def _judge(result: Result, client: EngineClient, heard: Heard, tape: TapeReader)
         "most outstanding 2 ms, dB": round(heard.click_db, 1),
         "at second": round(heard.click_s, 1),
         "seconds louder than -50 dB": round(heard.loud_s, 1),
-        "samples that the NaN guard silenced": status.non_finite,
+        "numbers that were not finite, made safe": status.non_finite,
         "voices left after all keys went up": status.voices,
         "engine processes replaced": status.restarts,
         "memory grown since the warm-up, MB": round(growth, 1),

@@ -18,7 +18,7 @@ LENGTHS = 1  # the one that is int64 and one-dimensional
 
 
 class Arena:
-    """The arrays beside the state. Zeros that are never touched take no memory, so idle effects are free."""
+    """The arrays beside the state. Zeros that are never touched take no memory: see `have_at_hand`."""
 
     def __init__(self, sample_rate: float) -> None:
         self.sample_rate = float(sample_rate)
@@ -35,6 +35,11 @@ class Arena:
             self._responses,
             np.zeros((PARTS, room_memory_floats), np.float32),
         )
+
+    def have_at_hand(self) -> None:
+        """Have the system give the memory of effects and rooms now, 50 MB: else the callback would wait for it."""
+        for array in self.arrays[2:4] + self.arrays[5:]:
+            array.fill(0)
 
     def prepared(self, response: NDArray[np.float32]) -> NDArray[np.float32]:
         """A room response [L, 2], at this arena's sample rate, as `put` takes it: milliseconds of work."""

@@ -220,6 +220,7 @@ class Playing:
         """A rack as the one before was, as far as memory and loaded sounds tell; keys that are down sound."""
         prepare(self._state, sample_rate)
         self._arena = Arena(sample_rate)
+        self._arena.have_at_hand()
         self._rack = Rack(self._state, self._memory, self._arena, block_size)
         for part, sound in enumerate(self._sounds):
             if sound is not None:

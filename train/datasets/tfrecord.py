@@ -1,7 +1,7 @@
 """TFRecord files of tf.train.Example, read without TensorFlow.
 
-The layout is TensorFlow's record_writer.h: length (uint64, little endian), masked CRC-32C of the length, the data, masked
-CRC-32C of the data. An Example is a protocol buffer, a map from names to lists of bytes, floats or integers.
+The layout is TensorFlow's record_writer.h: length (uint64, little endian), masked CRC-32C of the length, the data,
+masked CRC-32C of the data. An Example is a protocol buffer, a map from names to lists of bytes, floats or integers.
 """
 
 from __future__ import annotations
