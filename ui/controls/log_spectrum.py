@@ -60,8 +60,8 @@ class LogSpectrum:
         if float(np.abs(mono).max(initial=0.0)) < SILENCE:
             return levels
         bins = np.fft.rfft(mono * self._window, self._fft_length)
-        power = bins.real**2 + bins.imag**2
-        decibels = (10.0 * np.log10(np.maximum(power, SILENCE**2))).astype(np.float32, copy=False)
+        power = bins.real**2 + bins.imag**2 + np.float32(1e-20)  # not 0, which has no logarithm
+        decibels = np.maximum(10.0 * np.log10(power), np.float32(FLOOR_DB)).astype(np.float32, copy=False)
         lower, upper = decibels[self._below], decibels[self._below + 1]
         levels[: self._wide] = lower + (upper - lower) * self._share
         if len(self._starts):
