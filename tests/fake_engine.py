@@ -46,6 +46,8 @@ class FakeEngine(EngineClient):
         self.scope_reads = 0
         self.status_reads = 0
         self.held: dict[int, float] = {}
+        self.recording: Path | None = None
+        self.recorded_s = 0.0
         self._phase = 0.0
 
     def _maybe_refuse(self) -> None:
@@ -123,6 +125,7 @@ class FakeEngine(EngineClient):
             "limiter_gain_db": 0.0,
             "non_finite": 0,
             "midi_events": 0,
+            "recorded_s": self.recorded_s,
         }
         return EngineStatus(**{**values, **self.meters})
 
@@ -136,6 +139,9 @@ class FakeEngine(EngineClient):
             for partial in range(1, 9):
                 mono += 0.2 * velocity / partial * np.sin(2 * np.pi * f0_hz * partial * time_s + partial)
         return np.repeat(mono[:, None], 2, axis=1).astype(np.float32)
+
+    def sounding_hz(self) -> float:
+        return 440.0 * 2.0 ** ((list(self.held)[-1] - 69) / 12) if self.held else 0.0
 
     def preset(self, part: int = 0) -> tuple[int, int]:
         return self.chosen_preset
@@ -183,3 +189,12 @@ class FakeEngine(EngineClient):
     def load_instrument(self, path: Path, part: int = 0) -> None:
         self._maybe_refuse()
         self.instrument = path
+
+    def start_recording(self, path: Path) -> None:
+        self._maybe_refuse()
+        self.recording, self.recorded_s = path, 0.1
+
+    def stop_recording(self) -> float:
+        self._maybe_refuse()
+        seconds, self.recorded_s = self.recorded_s, 0.0
+        return seconds

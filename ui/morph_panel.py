@@ -1,4 +1,4 @@
-"""The latent pad over the oscilloscope: where the sound is, and what it looks like."""
+"""The latent pad over the views of the sound: where it is, and what it looks like."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from noisysynth.ui import theme
 from noisysynth.ui.controls.pad import NamedPoint, Pad
-from noisysynth.ui.controls.scope import Scope
 from noisysynth.ui.player import Player
+from noisysynth.ui.scope_panel import ScopePanel
 
 
 class MorphPanel(QWidget):
@@ -19,7 +19,7 @@ class MorphPanel(QWidget):
         super().__init__(parent)
         self._player = player
         self.pad = Pad()
-        self.scope = Scope()
+        self.scope = ScopePanel(player)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.UNIT)

@@ -532,8 +532,12 @@ class Player(QObject):
         self.last_status = status
         return status
 
-    def scope(self) -> object | None:
+    def scope(self) -> NDArray[np.float32] | None:
         return self._client.scope() if self._client is not None else None
+
+    def sounding_hz(self) -> float:
+        """Fundamental of the newest note that sounds; 0 in silence."""
+        return self._client.sounding_hz() if self._client is not None else 0.0
 
     def poll_notices(self) -> None:
         if self._client is not None:
@@ -649,6 +653,32 @@ class Player(QObject):
             self.edited.emit()
 
         self.requests.ask(lambda: client.listen_midi(port, enabled), heard, failed)
+
+    # the recorder
+
+    def start_recording(
+        self, choose: Callable[[], Path], done: Callable[[Path], None], failed: Callable[[str], None]
+    ) -> None:
+        """Record what is heard into the file that `choose` names, which may take its time."""
+        client = self._client
+        if client is None:
+            failed(self.failure or "the engine is still starting")
+            return
+
+        def work() -> Path:
+            path = choose()
+            client.start_recording(path)
+            return path
+
+        self.requests.ask(work, done, failed)
+
+    def stop_recording(self, done: Callable[[float], None], failed: Callable[[str], None]) -> None:
+        """`done` is told the length in seconds; 0 when it had ended already."""
+        client = self._client
+        if client is None:
+            failed(self.failure or "the engine is still starting")
+            return
+        self.requests.ask(client.stop_recording, done, failed)
 
 
 def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:

@@ -31,6 +31,7 @@ class Session:
     muted_midi_inputs: list[str] = dataclasses.field(default_factory=list)
     keyboard_base: int = 60
     geometry: str = ""  # hexadecimal of QWidget.saveGeometry
+    view: str = ""  # of the sound: a name of scope_panel.VIEWS
 
 
 def session_path() -> Path:

@@ -14,6 +14,8 @@ from noisysynth.ui import theme
 from noisysynth.ui.controls.meter import Meter
 from noisysynth.ui.controls.standard import Button, IconButton, paint_icon
 from noisysynth.ui.player import Player
+from noisysynth.ui.record_button import RecordButton
+from noisysynth.ui.recording import Recording
 
 ALARM_UPDATES = 24  # how long a new dropout stays red, in readout updates (8 per second)
 COMPACT_BELOW = 1120
@@ -155,6 +157,8 @@ class TopBar(QWidget):
         self.preset.setToolTip("Search the presets")
         self.preset.clicked.connect(self.presets_asked)
         self.meter = Meter()
+        self.recording = Recording(player, self)
+        self.record = RecordButton(self.recording)
         self.voices = Readout("Voices", 6 * theme.UNIT)
         self.voices.setToolTip("Voices sounding now")
         self.load = Readout("Load", 6 * theme.UNIT)
@@ -178,6 +182,7 @@ class TopBar(QWidget):
         middle.addWidget(self.next)
         middle.addSpacing(theme.UNIT)
         middle.addWidget(self.meter)
+        middle.addWidget(self.record)
         middle.addSpacing(theme.UNIT)
         right = _row(self._right)
         for readout in (self.voices, self.load, self.latency, self.dropouts):

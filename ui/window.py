@@ -6,10 +6,8 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
@@ -113,6 +111,7 @@ class Window(QMainWindow):
         # Left to right, top to bottom; the pad first, because it is what one plays with.
         order: list[QWidget] = [
             self.morph.pad,
+            self.morph.scope.tabs,
             self.knobs.tabs,
             *self.knobs.knobs.values(),
             self.presets.search,
@@ -126,6 +125,7 @@ class Window(QMainWindow):
         self.computer.pedal_changed.connect(player.sustain)
         self.computer.panic_asked.connect(player.panic)
         self.computer.base_changed.connect(self._edited)
+        self.morph.scope.view_changed.connect(self._edited)
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
         self.status_line.restart_asked.connect(player.restart)
@@ -139,6 +139,7 @@ class Window(QMainWindow):
             ("Ctrl+F", self._search),
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
+            ("Ctrl+R", self.top.recording.toggle),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
             ("Ctrl+Z", player.undo),
@@ -168,6 +169,7 @@ class Window(QMainWindow):
         if session.geometry:
             self.restoreGeometry(QByteArray.fromHex(session.geometry.encode("ascii", "replace")))
         self.computer.set_base(session.keyboard_base)
+        self.morph.scope.show_view(session.view)
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
@@ -209,6 +211,7 @@ class Window(QMainWindow):
             muted_midi_inputs=sorted(player.muted_midi_inputs),
             keyboard_base=self.computer.base,
             geometry=bytes(self.saveGeometry().toHex().data()).decode("ascii"),
+            view=self.morph.scope.view,
         )
 
     def _edited(self) -> None:
@@ -249,9 +252,7 @@ class Window(QMainWindow):
         if status is None:
             return
         self.top.meter.feed(status.peak, status.limiter_gain_db)
-        samples = self.player.scope()
-        if samples is not None:
-            self.morph.scope.feed(cast(NDArray[np.float32], samples))
+        self.morph.scope.feed(status.sample_rate)
         if self._ticks % PARAMETER_TICKS == 0:
             self.player.poll_parameters()
         if self._ticks % max(round(FASTEST_CLOCK_HZ / READOUT_HZ), 1) == 0:
@@ -326,7 +327,7 @@ class Window(QMainWindow):
         self.knobs.setFixedWidth(right)
         self.top.set_columns(width, left, right)
         self.keyboard.setFixedHeight(_share(height, 0.21, 17 * theme.UNIT, 26 * theme.UNIT))
-        self.morph.scope.setFixedHeight(_share(height, 0.11, 8 * theme.UNIT, 15 * theme.UNIT))
+        self.morph.scope.setFixedHeight(_share(height, 0.13, 9 * theme.UNIT, 18 * theme.UNIT))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._closed:

@@ -151,6 +151,17 @@ class EngineClient:
             tape: NDArray[np.float32] = row["tape"]
             return tape[np.arange(newest - SCOPE_LENGTH, newest) % TAPE_LENGTH]
 
+    def sounding_hz(self) -> float:
+        """Fundamental of the note that began last of those that sound, as it is bent now; 0 in silence."""
+        with self._memory_lock:
+            if self._shared is None:
+                return 0.0
+            row = self._shared["state"][0]
+            voices = np.flatnonzero(row["voice_active"])
+            if not len(voices):
+                return 0.0
+            return float(row["voice_heard_hz"][voices[np.argmax(row["voice_onset"][voices])]])
+
     def parameter_values(self, part: int = 0) -> dict[str, float]:
         """Parameter values as the engine has them now (MIDI controllers move them too); the rack's in every part."""
         with self._memory_lock:

@@ -17,6 +17,21 @@ SMALLEST_SCALE = 0.1  # quiet sounds are enlarged up to here, so that noise does
 SCALE_RELEASE = 0.04  # per frame
 
 
+def mix_down(stereo: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of both channels, [n, 2] -> [n]; always finite."""
+    mono = (stereo[:, 0] + stereo[:, 1]) * np.float32(0.5)
+    return mono if np.isfinite(mono.sum()) else np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
+
+
+def paint_well(painter: QPainter, widget: QWidget) -> None:
+    """The sunk ground of a view."""
+    painter.fillRect(widget.rect(), theme.qcolor(theme.PANEL))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.qcolor(theme.WELL))
+    painter.drawRoundedRect(QRectF(widget.rect()), theme.RADIUS, theme.RADIUS)
+
+
 def trigger_start(mono: NDArray[np.float32], window: int) -> int:
     """Index of the latest rising zero crossing that leaves `window` samples after it.
 
@@ -53,9 +68,7 @@ class Scope(QWidget):
 
     def feed(self, stereo: NDArray[np.float32]) -> None:
         """The newest output samples, [n, 2]."""
-        mono = (stereo[:, 0] + stereo[:, 1]) * np.float32(0.5)
-        if not np.isfinite(mono.sum()):
-            mono = np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
+        mono = mix_down(stereo)
         start = trigger_start(mono, WINDOW)
         samples = mono[start : start + WINDOW]
         peak = float(np.abs(samples).max(initial=0.0))
@@ -71,11 +84,7 @@ class Scope(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         self.frames_drawn += 1
         painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.qcolor(theme.PANEL))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.qcolor(theme.WELL))
-        painter.drawRoundedRect(QRectF(self.rect()), theme.RADIUS, theme.RADIUS)
+        paint_well(painter, self)
         middle = self.height() / 2
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(theme.qcolor(theme.LINE))
