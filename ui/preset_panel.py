@@ -276,8 +276,10 @@ class PresetPanel(QFrame):
 
     def ask_name(self, title: str, name: str) -> str:
         """'' when the player thinks better of it."""
-        dialog = QInputDialog(self, inputMode=QInputDialog.InputMode.TextInput, labelText="Name", textValue=name)
+        dialog = QInputDialog(self)
         dialog.setWindowTitle(title)
+        dialog.setLabelText("Name")
+        dialog.setTextValue(name)
         field = dialog.findChild(QLineEdit)
         if field is not None:
             field.setMaxLength(LONGEST_NAME)

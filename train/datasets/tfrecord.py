@@ -32,7 +32,7 @@ class DamagedError(ValueError):
 def record_offsets(path: Path) -> list[int]:
     """Where each record of the file begins, from the lengths alone. DamagedError when the file is cut short."""
     size = path.stat().st_size
-    offsets = []
+    offsets: list[int] = []
     with path.open("rb") as file:
         at = 0
         while at < size:
