@@ -209,7 +209,7 @@ class TopBar(QWidget):
         compact = width < COMPACT_BELOW
         self.settings.setText("Audio" if compact else "Audio && MIDI")
         self.settings.setAccessibleName("Audio and MIDI")
-        self.meter.setFixedWidth((13 if compact else 24) * theme.UNIT)
+        self.meter.setFixedWidth((11 if compact else 24) * theme.UNIT)
 
     # what is shown
 

@@ -30,6 +30,7 @@ def paint_well(painter: QPainter, widget: QWidget) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme.qcolor(theme.WELL))
     painter.drawRoundedRect(QRectF(widget.rect()), theme.RADIUS, theme.RADIUS)
+    painter.setBrush(Qt.BrushStyle.NoBrush)  # paths drawn over it would be filled, which is slow
 
 
 def trigger_start(mono: NDArray[np.float32], window: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from noisysynth.ui import theme
@@ -29,6 +29,7 @@ FALL_DB_PER_S = 20.0
 MARK_GAP_PX = 4.0
 GRID_DB = (-20, -40, -60, -80)
 LABELLED_DB = (-40, -80)
+GROUND = theme.qcolor(theme.METER, 0.2)
 
 
 class Spectrum(QWidget):
@@ -122,16 +123,21 @@ class Spectrum(QWidget):
 
     def _paint_levels(self, painter: QPainter, area: QRectF) -> None:
         x = area.left() + (np.arange(len(self._levels)) + 0.5) * (area.width() / len(self._levels))
-        levels = QPainterPath(pg.functions.arrayToQPath(x, _heights(self._levels, area), finiteCheck=False))
-        filled = QPainterPath(levels)
-        filled.lineTo(area.right(), area.bottom())
-        filled.lineTo(area.left(), area.bottom())
-        painter.fillPath(filled, theme.qcolor(theme.METER, 0.25))
+        levels = _heights(self._levels, area)
+        self._paint_ground(painter, area, levels)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme.qcolor(theme.TEXT_QUIET), 1.0))
         painter.drawPath(pg.functions.arrayToQPath(x, _heights(self._hold, area), finiteCheck=False))
         painter.setPen(QPen(theme.qcolor(theme.METER), 1.0))
-        painter.drawPath(levels)
+        painter.drawPath(pg.functions.arrayToQPath(x, levels, finiteCheck=False))
+
+    @staticmethod
+    def _paint_ground(painter: QPainter, area: QRectF, heights: NDArray[np.float64]) -> None:
+        """What is under the levels, as an image: filling a path of noise takes Qt twenty times as long."""
+        rows = area.top() + np.arange(int(area.height()), dtype=np.float32)[:, None]
+        pixels = np.where(rows >= heights.astype(np.float32), np.uint32(GROUND.rgba()), np.uint32(0))
+        image = QImage(pixels.data, len(heights), len(rows), 4 * len(heights), QImage.Format.Format_ARGB32)
+        painter.drawImage(area.topLeft(), image)
 
     def _paint_note(self, painter: QPainter, area: QRectF) -> None:
         if self._note_hz <= 0.0:
