@@ -195,10 +195,10 @@ class Player(QObject):
         for parameter_id, value in preset.parameters.items():
             values |= insert_defaults(parameter_id, value)
         values |= {key: value for key, value in preset.parameters.items() if key in PARAMETER_INDEX}
-        values |= {"pad_x": place.x, "pad_y": place.y}
         for parameter_id, value in values.items():
-            if self.values[parameter_id] != value or parameter_id in ("pad_x", "pad_y"):
+            if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
                 self._put(parameter_id, value)
+        self._put_place({"pad_x": place.x, "pad_y": place.y})
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
@@ -235,10 +235,14 @@ class Player(QObject):
         self.edited.emit()
 
     def move_pad(self, x: float, y: float) -> None:
-        self._put("pad_x", x)
-        self._put("pad_y", y)
+        self._put_place({"pad_x": x, "pad_y": y})
         self._send_place()
         self.edited.emit()
+
+    def _put_place(self, place: Mapping[str, float]) -> None:
+        self.values |= place  # both before either is told: nobody may see a place in between
+        for parameter_id, value in place.items():
+            self._put(parameter_id, value)
 
     def apply_values(self, values: Mapping[str, float]) -> None:
         """Values of a session, over the preset's."""
@@ -337,7 +341,7 @@ class Player(QObject):
             return
         self._follow_program(self._client)
         settled = time.monotonic() - ECHO_S
-        pad_moved = moved = False
+        moved: dict[str, float] = {}
         for parameter_id, value in self._client.parameter_values().items():
             index = PARAMETER_INDEX.get(parameter_id)
             if index is None or self._touched.get(parameter_id, 0.0) > settled:
@@ -347,11 +351,11 @@ class Player(QObject):
             row = PARAMETERS[index]
             if abs(row.to_position(value) - row.to_position(self.values[parameter_id])) < 1e-5:
                 continue
-            self.values[parameter_id] = row.clip(value)
-            self.parameter_changed.emit(parameter_id, self.values[parameter_id])
-            moved = True
-            pad_moved |= parameter_id in ("pad_x", "pad_y")
-        if pad_moved:
+            moved[parameter_id] = row.clip(value)
+        self.values |= moved  # all before any is told: the pad would pass a place where it never was
+        for parameter_id, value in moved.items():
+            self.parameter_changed.emit(parameter_id, value)
+        if moved.keys() & {"pad_x", "pad_y"}:
             self._send_place()
         if moved:
             self.edited.emit()

@@ -35,7 +35,7 @@ MARGIN = 3 * theme.UNIT  # so that a point on the rim keeps its ring and label i
 POINT_RADIUS = 4.0
 CURSOR_RADIUS = 7.0
 SNAP_PX = 12.0
-TRAIL_S = 1.6
+TRAIL_S = 2.0
 TRAIL_FRAME_MS = 33
 TRAIL_STEP_PX = 5.0
 DOT_PX = 8
@@ -73,7 +73,7 @@ class Pad(Control):
         self._drag: RelativeDrag | None = None
         self._dragged = False
         self._free = QPointF()
-        self._trail: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=128)
+        self._trail: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=256)
         self._map: QPixmap | None = None
         self._fade = QTimer(self, interval=TRAIL_FRAME_MS)
         self._fade.timeout.connect(self._fade_trail)
