@@ -1,4 +1,4 @@
-"""The latent pad over the oscilloscope: where the sound is, and what it looks like."""
+"""The latent pad over its transport and the oscilloscope: where the sound is, what moves it, and what it looks like."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from noisysynth.ui import theme
 from noisysynth.ui.controls.pad import NamedPoint, Pad
 from noisysynth.ui.controls.scope import Scope
+from noisysynth.ui.motion_bar import MotionBar
 from noisysynth.ui.player import Player
 
 
@@ -19,11 +20,13 @@ class MorphPanel(QWidget):
         super().__init__(parent)
         self._player = player
         self.pad = Pad()
+        self.motion = MotionBar(self.pad, player)
         self.scope = Scope()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.UNIT)
         column.addWidget(self.pad, 1)
+        column.addWidget(self.motion)
         column.addWidget(self.scope)
 
         self.pad.moved.connect(player.move_pad)
@@ -33,6 +36,11 @@ class MorphPanel(QWidget):
         player.blend_changed.connect(self._show_blend)
         player.parameter_changed.connect(self._show_place)
         self._show_map()
+
+    @property
+    def controls(self) -> tuple[QWidget, ...]:
+        """What Tab leads to after the pad, in this order."""
+        return (self.motion.record, self.motion.play, self.motion.walk, self.motion.speed)
 
     def _show_map(self) -> None:
         self.pad.set_points([NamedPoint(name, x, y) for name, x, y in self._player.places])

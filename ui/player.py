@@ -198,7 +198,7 @@ class Player(QObject):
         for parameter_id, value in values.items():
             if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
                 self._put(parameter_id, value)
-        self._put_place({"pad_x": place.x, "pad_y": place.y})
+        self._put_place(place.x, place.y)
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
@@ -234,12 +234,15 @@ class Player(QObject):
             self._send_place()
         self.edited.emit()
 
-    def move_pad(self, x: float, y: float) -> None:
-        self._put_place({"pad_x": x, "pad_y": y})
+    def move_pad(self, x: float, y: float, edited: bool = True) -> None:
+        """Go to a place. `edited`: the session is to keep it; a motion would have it written without end."""
+        self._put_place(x, y)
         self._send_place()
-        self.edited.emit()
+        if edited:
+            self.edited.emit()
 
-    def _put_place(self, place: Mapping[str, float]) -> None:
+    def _put_place(self, x: float, y: float) -> None:
+        place = {"pad_x": x, "pad_y": y}
         self.values |= place  # both before either is told: nobody may see a place in between
         for parameter_id, value in place.items():
             self._put(parameter_id, value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import platformdirs
 
 from noisysynth import factory
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
+from noisysynth.ui.motion import USUAL_HZ
 
 VERSION = 1
 FACTORY_PREFIX = "factory:"  # factory instruments by name: their folder moves with every installation
@@ -34,6 +35,8 @@ class Session:
     muted_midi_inputs: list[str] = dataclasses.field(default_factory=list)
     keyboard_base: int = 60
     geometry: str = ""  # hexadecimal of QWidget.saveGeometry
+    pad_loop: str = ""  # Loop.to_text of ui/motion.py
+    walk_speed_hz: float = USUAL_HZ  # of the pad's random walk
 
 
 def session_path() -> Path:
@@ -106,5 +109,5 @@ def _sound_parameters(values: dict[str, Any]) -> dict[str, float]:
         if key in PARAMETER_INDEX
         and isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and abs(value) <= sys.float_info.max  # not so for a NaN, nor for an integer that no float can hold
     }

@@ -59,6 +59,7 @@ class Pad(Control):
 
     moved = Signal(float, float)
     point_chosen = Signal(int)  # clicked without dragging: the point's index
+    released = Signal()  # the mouse let go of the point
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Latent pad", "Drag to morph. Click a name to go there.", parent)
@@ -220,6 +221,7 @@ class Pad(Control):
         self._drag = None
         if self._under_pointer >= 0 and not self._dragged:
             self.point_chosen.emit(self._under_pointer)
+        self.released.emit()
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
