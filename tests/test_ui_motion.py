@@ -380,7 +380,9 @@ class TestSession:
         assert again.morph.motion.transport.speed_hz == again.morph.motion.speed.value == pytest.approx(1.5)
         assert again.morph.motion.transport.doing == Doing.RESTING
 
-    def test_a_new_loop_is_kept_without_closing(self, open_window: OpenWindow, session_file: Path, qtbot: QtBot) -> None:
+    def test_a_new_loop_is_kept_without_closing(
+        self, open_window: OpenWindow, session_file: Path, qtbot: QtBot
+    ) -> None:
         window = open_window()
         play(window)
         qtbot.waitUntil(lambda: session_file.exists() and bool(load_session(session_file)[0].pad_loop), timeout=8000)

@@ -121,8 +121,10 @@ class MotionBar(QWidget):
     # time
 
     def _tick(self) -> None:
+        doing = self.transport.doing
         place = self.transport.place(time.perf_counter())
-        self._show()
+        if self.transport.doing != doing:  # a recording became as long as it may be
+            self._show()
         if place is not None and not self._pad.held:
             self._player.move_pad(*place, edited=False)
 
@@ -140,8 +142,10 @@ class MotionBar(QWidget):
         self.play.setChecked(doing == Doing.LOOPING)
         self.play.setEnabled(loop is not None or doing != Doing.RESTING)
         self.walk.setChecked(doing == Doing.WALKING)
-        if self.transport.moving != self._clock.isActive():
-            (self._clock.start if self.transport.moving else self._clock.stop)()
+        if not self.transport.moving:
+            self._clock.stop()
+        elif not self._clock.isActive():
+            self._clock.start()
         if loop is not self._told:
             self._told = loop
             self.edited.emit()

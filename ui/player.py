@@ -14,8 +14,9 @@ from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
 from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, read_instrument
 from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui.corners import Corners, Pin
 from noisysynth.ui.held_notes import HeldNotes
-from noisysynth.ui.latent_map import LatentMap
+from noisysynth.ui.latent_map import LatentMap, Vector
 from noisysynth.ui.requests import Requests
 
 # What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
@@ -38,7 +39,8 @@ class Player(QObject):
     instrument_changed = Signal()
     preset_changed = Signal(int)
     parameter_changed = Signal(str, float)
-    blend_changed = Signal(object)  # share of each preset at the pad's place, [presets]
+    blend_changed = Signal(object)  # share of each point of the pad in what sounds: presets, or pinned corners
+    pins_changed = Signal()  # what the corners of the pad hold
     engine_changed = Signal()  # starting, running, stopped
     learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
@@ -61,6 +63,8 @@ class Player(QObject):
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
         self._map: LatentMap | None = None
+        self.corners = Corners()
+        self._preset_stands = False  # until the pad moves, the preset chosen last is heard, whatever is pinned
         self._touched: dict[str, float] = {}
         self.learning = ""  # parameter that waits for a MIDI controller
         self.learned: dict[str, str] = {}  # what moves a parameter, in words
@@ -159,6 +163,7 @@ class Player(QObject):
     def _opened(self, instrument: Instrument, path: Path, preset: str | None) -> None:
         self.instrument, self.instrument_path = instrument, path
         self._map = LatentMap(instrument)
+        self.corners.pins.clear()
         self.instrument_changed.emit()
         names = [row.name for row in instrument.presets]
         if preset is not None and preset not in names:
@@ -199,6 +204,7 @@ class Player(QObject):
             if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
                 self._put(parameter_id, value)
         self._put_place(place.x, place.y)
+        self._preset_stands = True
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
@@ -231,12 +237,14 @@ class Player(QObject):
         """A gesture of the player on one knob."""
         self._put(parameter_id, value)
         if parameter_id in ("pad_x", "pad_y"):
+            self._preset_stands = False
             self._send_place()
         self.edited.emit()
 
     def move_pad(self, x: float, y: float, edited: bool = True) -> None:
         """Go to a place. `edited`: the session is to keep it; a motion would have it written without end."""
         self._put_place(x, y)
+        self._preset_stands = False
         self._send_place()
         if edited:
             self.edited.emit()
@@ -276,11 +284,44 @@ class Player(QObject):
         """Give the engine the base latent of the pad's place, and the views the blend."""
         if self._map is None:
             return
-        weights = self._map.weights(self.values["pad_x"], self.values["pad_y"])
+        base, weights = self._blend(self._map)
         if self._client is not None:
-            exact = self._at_preset_place()
-            self._client.set_latent(self._map.preset_base(self.preset) if exact else self._map.base_latent(weights))
+            self._client.set_latent(base)
         self.blend_changed.emit(weights)
+
+    def _blend(self, latent_map: LatentMap) -> tuple[Vector, Vector]:
+        """The base latent of the pad's place, and the share in it of each point that the pad shows."""
+        x, y = self.values["pad_x"], self.values["pad_y"]
+        at_preset, blending = self._at_preset_place(), self.corners.blending
+        if blending and not (at_preset and self._preset_stands):
+            weights = self.corners.weights(x, y)
+            return latent_map.base_of(self.corners.latent(weights), x, y), weights
+        weights = latent_map.weights(x, y)
+        base = latent_map.preset_base(self.preset) if at_preset else latent_map.base_latent(weights)
+        return base, weights[:0] if blending else weights
+
+    # corners
+
+    def pin(self, corner: int, preset: int | None = None) -> None:
+        """Hold in a corner of the pad what sounds there now, or a preset. Corners are forgotten with the instrument."""
+        if self._map is None or self.instrument is None:
+            return
+        if preset is not None:
+            pin = Pin(self.instrument.presets[preset].name, self._map.places[preset].latent)
+        else:
+            latent = self._map.sounding(self._blend(self._map)[0], self.values["pad_x"], self.values["pad_y"])
+            pin = Pin(self.preset_name if self._at_preset_place() else "Blend", latent)
+        self.corners.pins[corner] = pin
+        self.pins_changed.emit()
+        self._send_place()
+
+    def unpin(self, *corners: int) -> None:
+        """Free corners; with fewer than two pinned, the pad is the map again."""
+        for corner in corners:
+            self.corners.pins.pop(corner, None)
+        if corners:
+            self.pins_changed.emit()
+            self._send_place()
 
     def _send_everything(self) -> None:
         """An engine that just started or changed its instrument knows nothing of our settings."""
@@ -359,6 +400,7 @@ class Player(QObject):
         for parameter_id, value in moved.items():
             self.parameter_changed.emit(parameter_id, value)
         if moved.keys() & {"pad_x", "pad_y"}:
+            self._preset_stands = False
             self._send_place()
         if moved:
             self.edited.emit()
