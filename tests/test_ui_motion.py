@@ -333,15 +333,19 @@ class TestMotionBar:
         bar.walk.click()
         assert bar.transport.doing == Doing.RESTING
 
-    def test_it_rests_once_it_is_hidden_and_when_closed(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+    @pytest.mark.parametrize("way", ["hide", "showMinimized"])
+    def test_it_rests_once_it_is_hidden_and_when_closed(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot, way: str
+    ) -> None:
         play(window)
         qtbot.waitUntil(lambda: bool(moves(engine)))
-        window.hide()
+        getattr(window, way)()
+        qtbot.wait(20)
         engine.forget()
         qtbot.wait(60)
         assert moves(engine) == []
         assert window.morph.motion.transport.doing == Doing.RESTING
-        window.show()
+        window.showNormal()
         play(window)
         window.close()
         assert not window.morph.motion._clock.isActive()
@@ -356,14 +360,15 @@ class TestMotionBar:
     def test_names_order_and_room(self, window: Window, qtbot: QtBot) -> None:
         window.resize(*MINIMUM_SIZE)
         qtbot.wait(50)
-        before = window.morph.pad
+        play(window)  # Tab passes over what cannot be pressed
+        window.morph.pad.setFocus()
         for control in window.morph.controls:
+            qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+            assert QApplication.focusWidget() is control
             assert control.accessibleName()
             assert control.toolTip()
-            assert before.nextInFocusChain() is control
             corner = control.mapTo(window.morph, control.rect().bottomRight())
             assert window.morph.rect().contains(corner), control.accessibleName()
-            before = control
         metrics = QFontMetrics(theme.font(theme.SMALL))
         for chip in (window.morph.motion.record, window.morph.motion.play, window.morph.motion.walk):
             assert chip.width() >= metrics.horizontalAdvance(chip.text()) + 2 * theme.UNIT

@@ -28,8 +28,8 @@ SPEED = Parameter(
 class MotionBar(QWidget):
     """A transport for the pad. It moves the pad by `Player.move_pad`, as a hand does.
 
-    It rests once it is hidden: nobody could see what moves the sound, and systems slow the timers of hidden windows
-    down, so a loop would stumble. A pad that rests is a sound that stays.
+    It rests once the window is hidden or minimized: nobody could see what moves the sound, and systems slow the timers
+    of hidden windows down, so a loop would stumble. A pad that rests is a sound that stays.
     """
 
     edited = Signal()  # something that the session keeps
@@ -50,12 +50,14 @@ class MotionBar(QWidget):
         self.walk = _chip("Random walk", ("Random walk",))
         self.walk.setToolTip("Let the pad wander by itself, from where it is.\nTouch the pad to take over.")
         self.speed = Bar(SPEED)
+        self.speed.setMaximumWidth(24 * theme.UNIT)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.HALF)
         for widget in (self.record, self.play, self.walk):
             row.addWidget(widget)
         row.addWidget(self.speed, 1)
+        row.addStretch()
 
         self._clock = QTimer(self, interval=MOVE_MS)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
@@ -121,6 +123,9 @@ class MotionBar(QWidget):
     # time
 
     def _tick(self) -> None:
+        if self.window().isMinimized():  # which not every system calls hidden
+            self._rest()
+            return
         doing = self.transport.doing
         place = self.transport.place(time.perf_counter())
         if self.transport.doing != doing:  # a recording became as long as it may be
@@ -130,6 +135,9 @@ class MotionBar(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        self._rest()
+
+    def _rest(self) -> None:
         self.transport.stop()
         self._show()
 
