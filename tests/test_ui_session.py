@@ -60,7 +60,14 @@ def test_wrong_fields_fall_back_one_by_one(tmp_path: Path) -> None:
                 "version": 1,
                 "preset": "Reed",
                 "block_size": "many",
-                "parameters": {"volume": 99, "tune": "x", "nothing": 1.0, "attack": True, "release": float("nan")},
+                "parameters": {
+                    "volume": 99,
+                    "tune": "x",
+                    "nothing": 1.0,
+                    "attack": True,
+                    "release": float("nan"),
+                    "pad_x": 10**400,
+                },
                 "muted_midi_inputs": ["A", 3],
                 "later": {"field": 1},
             }

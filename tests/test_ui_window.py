@@ -338,6 +338,22 @@ class TestPad:
         assert engine.latents
         assert engine.parameters_set == []
 
+    @pytest.mark.parametrize("by", ["preset", "MIDI"])
+    def test_the_trail_has_no_place_where_the_point_never_was(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot, by: str
+    ) -> None:
+        pad = window.morph.pad
+        pad.change_position(-0.75, -0.75)
+        qtbot.wait(400)  # until echoes are believed again
+        pad._trail.clear()
+        if by == "MIDI":
+            engine.engine_values |= {"pad_x": 0.5, "pad_y": 0.25}
+        else:
+            window.player.select_preset(1)
+        qtbot.waitUntil(lambda: bool(pad._trail))
+        assert [place[1:] for place in pad._trail] == [(-0.75, -0.75)]
+        assert pad._fade.isActive()
+
 
 class TestEngineState:
     def test_readouts(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:

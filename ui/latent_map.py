@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,7 @@ class LatentMap:
 
     def weights(self, x: float, y: float) -> Vector:
         """Share of each preset at a place, summing to one, [presets]."""
-        distances = np.hypot(self._points[:, 0] - x, self._points[:, 1] - y)
-        at = distances < AT_POINT
-        nearness = at.astype(np.float32) if at.any() else (distances / distances.min()) ** (-NEARNESS_POWER)
-        return (nearness / nearness.sum()).astype(np.float32)
+        return shares(self._points, x, y, NEARNESS_POWER)
 
     def base_latent(self, weights: Vector) -> Vector:
         """The base latent of a blend [presets], [Z]."""
@@ -75,3 +73,19 @@ class LatentMap:
     def preset_base(self, preset: int) -> Vector:
         """The base latent that makes exactly this preset at its own place, even where two presets share one."""
         return np.asarray(self._residuals[preset], np.float32)
+
+    def sounding(self, base: Vector, x: float, y: float) -> Vector:
+        """What the engine makes of a base latent at a place, [Z]."""
+        return (base + np.array([x, y], np.float32) @ self._axes).astype(np.float32)
+
+    def base_of(self, latent: Vector, x: float, y: float) -> Vector:
+        """The base latent that has a latent sound at a place, [Z]."""
+        return (latent - np.array([x, y], np.float32) @ self._axes).astype(np.float32)
+
+
+def shares(points: NDArray[Any], x: float, y: float, power: float) -> Vector:
+    """Share of each point [points, 2] at a place by inverse distance (Shepard, 1968), summing to one, [points]."""
+    distances = np.hypot(points[:, 0] - x, points[:, 1] - y)
+    at = distances < AT_POINT
+    nearness = at.astype(np.float32) if at.any() else (distances / distances.min()) ** -power
+    return (nearness / nearness.sum()).astype(np.float32)

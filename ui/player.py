@@ -18,9 +18,10 @@ from noisysynth.errors import UserError
 from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, Preset, read_instrument
 from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui.corners import Corners, Pin
 from noisysynth.ui.held_notes import HeldNotes
 from noisysynth.ui.history import Change, History
-from noisysynth.ui.latent_map import LatentMap
+from noisysynth.ui.latent_map import LatentMap, Vector
 from noisysynth.ui.requests import Requests
 from noisysynth.ui.user_presets import UserPreset, UserPresets
 
@@ -45,7 +46,8 @@ class Player(QObject):
     presets_changed = Signal()  # one was saved, renamed, deleted
     preset_changed = Signal(int)
     parameter_changed = Signal(str, float)
-    blend_changed = Signal(object)  # share of each preset at the pad's place, [presets]
+    blend_changed = Signal(object)  # share of each point of the pad in what sounds: presets, or pinned corners
+    pins_changed = Signal()  # what the corners of the pad hold
     engine_changed = Signal()  # starting, running, stopped
     learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
@@ -76,6 +78,8 @@ class Player(QObject):
         self.side = "A"
         self._other_side: tuple[Change, History] | None = None  # how the other one was left
         self._map: LatentMap | None = None
+        self.corners = Corners()
+        self._preset_stands = False  # until the pad moves, the preset chosen last is heard, whatever is pinned
         self._touched: dict[str, float] = {}
         self.learning = ""  # parameter that waits for a MIDI controller
         self.learned: dict[str, str] = {}  # what moves a parameter, in words
@@ -176,6 +180,7 @@ class Player(QObject):
         self._map = LatentMap(instrument)
         self.mine = UserPresets(self.presets_folder, instrument.name) if self.presets_folder is not None else None
         self._forget_history()
+        self.corners.pins.clear()
         self.instrument_changed.emit()
         if self.mine is not None and self.mine.problem:
             self.noticed.emit(self.mine.problem)
@@ -213,13 +218,13 @@ class Player(QObject):
 
     def save_preset(self, name: str) -> None:
         """Keep the sound as it is under this name; one of the player's own with that name is replaced."""
-        if self.mine is None or self.instrument is None:
+        if self.mine is None or self.instrument is None or self._map is None:
             self.noticed.emit("open an instrument first: a preset belongs to one")
             return
         if name.strip() in (preset.name for preset in self.instrument.presets):
             self.noticed.emit(f"{name.strip()!r} belongs to the instrument; choose another name")
             return
-        mine, base = self.mine, self._base()
+        mine, base = self.mine, self._blend(self._map)[0]
 
         def save() -> int:
             preset = UserPreset.of_data({"name": name, "values": self._sound(), "base": base.astype(float).tolist()})
@@ -316,8 +321,10 @@ class Player(QObject):
             place = self._map.places[index]
             values |= {"pad_x": place.x, "pad_y": place.y}
         for parameter_id, value in values.items():
-            if self.values[parameter_id] != value or parameter_id in ("pad_x", "pad_y"):
+            if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
                 self._put(parameter_id, value)
+        self._put_place(values["pad_x"], values["pad_y"])
+        self._preset_stands = True
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
@@ -356,15 +363,27 @@ class Player(QObject):
         with self._edit(PARAMETERS[PARAMETER_INDEX[parameter_id]].label):
             self._put(parameter_id, value)
             if parameter_id in ("pad_x", "pad_y"):
+                self._preset_stands = False
                 self._send_place()
         self.edited.emit()
 
-    def move_pad(self, x: float, y: float) -> None:
-        with self._edit("pad"):
-            self._put("pad_x", x)
-            self._put("pad_y", y)
+    def move_pad(self, x: float, y: float, edited: bool = True) -> None:
+        """Go to a place. `edited`: to be kept and undone; a motion would have that done without end."""
+        with self._edit("pad") if edited else contextlib.nullcontext():
+            self._put_place(x, y)
+            self._preset_stands = False
             self._send_place()
-        self.edited.emit()
+        if edited:
+            self.edited.emit()
+
+    def _put_place(self, x: float, y: float) -> None:
+        place = {"pad_x": x, "pad_y": y}
+        if self._before is not None:
+            for each in place:
+                self._before.setdefault(each, self.values[each])
+        self.values |= place  # both before either is told: nobody may see a place in between
+        for parameter_id, value in place.items():
+            self._put(parameter_id, value)
 
     def apply_values(self, values: Mapping[str, float]) -> None:
         """Values of a session, over the preset's."""
@@ -388,30 +407,69 @@ class Player(QObject):
             self._touched[value_id] = self._touched[parameter_id]
             self.parameter_changed.emit(value_id, default)
 
-    def _base(self) -> NDArray[np.float32]:
-        """The base latent of the pad's place, [Z]: of the preset at its own place exactly, else of the blend there."""
-        assert self._map is not None
-        assert self.instrument is not None
-        x, y = self.values["pad_x"], self.values["pad_y"]
-        preset = self.presets[self.preset] if 0 <= self.preset < len(self.presets) else None
+    def _at_preset_place(self) -> bool:
+        if self._map is None or not 0 <= self.preset < len(self.presets):
+            return False
+        preset = self.presets[self.preset]
         if isinstance(preset, UserPreset):
-            at_place = _near(x, preset.values.get("pad_x", 0.0)) and _near(y, preset.values.get("pad_y", 0.0))
-            # An instrument of the same name may have another latent space.
-            if at_place and len(preset.base) == self.instrument.spec.latent_size:
-                return np.array(preset.base, np.float32)
-        elif preset is not None:
-            place = self._map.places[self.preset]
-            if _near(x, place.x) and _near(y, place.y):
-                return self._map.preset_base(self.preset)
-        return self._map.base_latent(self._map.weights(x, y))
+            x, y = (preset.values.get(axis, 0.0) for axis in ("pad_x", "pad_y"))
+        else:
+            x, y = self._map.places[self.preset].x, self._map.places[self.preset].y
+        return abs(self.values["pad_x"] - x) < 1e-4 and abs(self.values["pad_y"] - y) < 1e-4
+
+    def _preset_base(self, latent_map: LatentMap) -> Vector | None:
+        """The base latent of the present preset at its own place; None where it has none that fits."""
+        preset = self.presets[self.preset]
+        if not isinstance(preset, UserPreset):
+            return latent_map.preset_base(self.preset)
+        # An instrument of the same name may have another latent space.
+        fits = self.instrument is not None and len(preset.base) == self.instrument.spec.latent_size
+        return np.array(preset.base, np.float32) if fits else None
 
     def _send_place(self) -> None:
         """Give the engine the base latent of the pad's place, and the views the blend."""
         if self._map is None:
             return
+        base, weights = self._blend(self._map)
         if self._client is not None:
-            self._client.set_latent(self._base())
-        self.blend_changed.emit(self._map.weights(self.values["pad_x"], self.values["pad_y"]))
+            self._client.set_latent(base)
+        self.blend_changed.emit(weights)
+
+    def _blend(self, latent_map: LatentMap) -> tuple[Vector, Vector]:
+        """The base latent of the pad's place, and the share in it of each point that the pad shows."""
+        x, y = self.values["pad_x"], self.values["pad_y"]
+        at_preset, blending = self._at_preset_place(), self.corners.blending
+        if blending and not (at_preset and self._preset_stands):
+            weights = self.corners.weights(x, y)
+            return latent_map.base_of(self.corners.latent(weights), x, y), weights
+        weights = latent_map.weights(x, y)
+        base = self._preset_base(latent_map) if at_preset else None
+        if base is None:
+            base = latent_map.base_latent(weights)
+        return base, weights[:0] if blending else weights
+
+    # corners
+
+    def pin(self, corner: int, preset: int | None = None) -> None:
+        """Hold in a corner of the pad what sounds there now, or a preset. Corners are forgotten with the instrument."""
+        if self._map is None or self.instrument is None:
+            return
+        if preset is not None:
+            pin = Pin(self.instrument.presets[preset].name, self._map.places[preset].latent)
+        else:
+            latent = self._map.sounding(self._blend(self._map)[0], self.values["pad_x"], self.values["pad_y"])
+            pin = Pin(self.preset_name if self._at_preset_place() else "Blend", latent)
+        self.corners.pins[corner] = pin
+        self.pins_changed.emit()
+        self._send_place()
+
+    def unpin(self, *corners: int) -> None:
+        """Free corners; with fewer than two pinned, the pad is the map again."""
+        for corner in corners:
+            self.corners.pins.pop(corner, None)
+        if corners:
+            self.pins_changed.emit()
+            self._send_place()
 
     def _send_everything(self) -> None:
         """An engine that just started or changed its instrument knows nothing of our settings."""
@@ -475,6 +533,7 @@ class Player(QObject):
         for parameter_id in sorted(change.values, key=PARAMETER_INDEX.__getitem__):
             if self.values[parameter_id] != change.values[parameter_id]:
                 self._put(parameter_id, change.values[parameter_id])
+        self._preset_stands = self._at_preset_place()
         self._send_place()
         self.noticed.emit(done.format(change.what))
         self.history_changed.emit()
@@ -550,7 +609,7 @@ class Player(QObject):
             return
         self._follow_program(self._client)
         settled = time.monotonic() - ECHO_S
-        pad_moved = moved = False
+        moved: dict[str, float] = {}
         for parameter_id, value in self._client.parameter_values().items():
             index = PARAMETER_INDEX.get(parameter_id)
             if index is None or self._touched.get(parameter_id, 0.0) > settled:
@@ -560,11 +619,12 @@ class Player(QObject):
             row = PARAMETERS[index]
             if abs(row.to_position(value) - row.to_position(self.values[parameter_id])) < 1e-5:
                 continue
-            self.values[parameter_id] = row.clip(value)
-            self.parameter_changed.emit(parameter_id, self.values[parameter_id])
-            moved = True
-            pad_moved |= parameter_id in ("pad_x", "pad_y")
-        if pad_moved:
+            moved[parameter_id] = row.clip(value)
+        self.values |= moved  # all before any is told: the pad would pass a place where it never was
+        for parameter_id, value in moved.items():
+            self.parameter_changed.emit(parameter_id, value)
+        if moved.keys() & {"pad_x", "pad_y"}:
+            self._preset_stands = False
             self._send_place()
         if moved:
             self.edited.emit()
@@ -687,10 +747,6 @@ def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:
         return {}
     positions = EFFECTS[round(kind) - 1].default_positions()
     return {f"{parameter_id}_{i}": position for i, position in enumerate(positions, 1)}
-
-
-def _near(a: float, b: float) -> bool:
-    return abs(a - b) < 1e-4
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import platformdirs
 from noisysynth import factory
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 from noisysynth.ui.json_file import read_json, reason, write_json
+from noisysynth.ui.motion import USUAL_HZ
 
 VERSION = 1
 FACTORY_PREFIX = "factory:"  # factory instruments by name: their folder moves with every installation
@@ -32,6 +33,8 @@ class Session:
     keyboard_base: int = 60
     geometry: str = ""  # hexadecimal of QWidget.saveGeometry
     view: str = ""  # of the sound: a name of scope_panel.VIEWS
+    pad_loop: str = ""  # Loop.to_text of ui/motion.py
+    walk_speed_hz: float = USUAL_HZ  # of the pad's random walk
 
 
 def session_path() -> Path:
@@ -93,5 +96,5 @@ def _sound_parameters(values: dict[str, Any]) -> dict[str, float]:
         if key in PARAMETER_INDEX
         and isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and abs(value) <= sys.float_info.max  # not so for a NaN, nor for an integer that no float can hold
     }

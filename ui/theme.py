@@ -156,6 +156,8 @@ def style_sheet() -> str:
     QPushButton[chip="true"]:hover {{ border-color: {TEXT_QUIET}; color: {TEXT}; }}
     QPushButton[chip="true"]:checked {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
     QPushButton[chip="true"]:focus {{ border-color: {ACCENT}; }}
+    QPushButton[chip="true"]:disabled {{ border-color: {PANEL}; }}
+    QPushButton[corner="true"] {{ padding: 0; }}
     QPushButton[flat="true"] {{ background: transparent; border-color: transparent; text-align: left; }}
     QPushButton[flat="true"]:hover {{ background: {RAISED}; }}
     QPushButton[flat="true"]:focus {{ border-color: {ACCENT}; }}

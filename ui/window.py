@@ -111,6 +111,7 @@ class Window(QMainWindow):
         # Left to right, top to bottom; the pad first, because it is what one plays with.
         order: list[QWidget] = [
             self.morph.pad,
+            *self.morph.controls,
             self.morph.scope.tabs,
             self.knobs.tabs,
             *self.knobs.knobs.values(),
@@ -133,6 +134,7 @@ class Window(QMainWindow):
         player.engine_changed.connect(self._engine_changed)
         player.instrument_changed.connect(self._instrument_changed)
         player.edited.connect(self._edited)
+        self.morph.motion.edited.connect(self._edited)
         for control in self.findChildren(Control):
             control.hinted.connect(self.status_line.show_hint)
         for keys, action in (
@@ -170,6 +172,7 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromHex(session.geometry.encode("ascii", "replace")))
         self.computer.set_base(session.keyboard_base)
         self.morph.scope.show_view(session.view)
+        self.morph.motion.restore(session.pad_loop, session.walk_speed_hz)
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
@@ -210,6 +213,8 @@ class Window(QMainWindow):
             block_size=audio.block_size,
             muted_midi_inputs=sorted(player.muted_midi_inputs),
             keyboard_base=self.computer.base,
+            pad_loop=self.morph.motion.loop_text(),
+            walk_speed_hz=self.morph.motion.speed.value,
             geometry=bytes(self.saveGeometry().toHex().data()).decode("ascii"),
             view=self.morph.scope.view,
         )

@@ -35,7 +35,7 @@ MARGIN = 3 * theme.UNIT  # so that a point on the rim keeps its ring and label i
 POINT_RADIUS = 4.0
 CURSOR_RADIUS = 7.0
 SNAP_PX = 12.0
-TRAIL_S = 1.6
+TRAIL_S = 2.0
 TRAIL_FRAME_MS = 33
 TRAIL_STEP_PX = 5.0
 DOT_PX = 8
@@ -59,6 +59,7 @@ class Pad(Control):
 
     moved = Signal(float, float)
     point_chosen = Signal(int)  # clicked without dragging: the point's index
+    released = Signal()  # the mouse let go of the point
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Latent pad", "Drag to morph. Click a name to go there.", parent)
@@ -73,7 +74,7 @@ class Pad(Control):
         self._drag: RelativeDrag | None = None
         self._dragged = False
         self._free = QPointF()
-        self._trail: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=128)
+        self._trail: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=256)
         self._map: QPixmap | None = None
         self._fade = QTimer(self, interval=TRAIL_FRAME_MS)
         self._fade.timeout.connect(self._fade_trail)
@@ -220,6 +221,7 @@ class Pad(Control):
         self._drag = None
         if self._under_pointer >= 0 and not self._dragged:
             self.point_chosen.emit(self._under_pointer)
+        self.released.emit()
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
