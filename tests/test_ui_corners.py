@@ -110,6 +110,26 @@ class TestWindow:
         window.morph.pad.change_position(-1.0, 1.0)
         np.testing.assert_allclose(heard(engine), latents()[0], atol=1e-6)
 
+    @pytest.mark.parametrize("way", ["hand", "parameter", "MIDI"])
+    def test_once_moved_the_corners_hold_at_the_presets_place_too(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot, way: str
+    ) -> None:
+        player, pad = window.player, window.morph.pad
+        player.pin(0, 0)
+        player.pin(1, 0)
+        player.select_preset(2)
+        x, y = player.values["pad_x"], player.values["pad_y"]
+        qtbot.wait(400)  # until echoes are believed
+        for there in (1.0, x):
+            if way == "hand":
+                player.move_pad(there, y)
+            elif way == "parameter":
+                player.set_parameter("pad_x", there)
+            else:
+                engine.engine_values["pad_x"] = there
+            qtbot.waitUntil(lambda there=there: pad.x_value == there)
+        np.testing.assert_allclose(heard(engine), latents()[0], atol=1e-6)
+
     def test_a_corners_name_is_a_place_to_go(self, window: Window, engine: FakeEngine) -> None:
         window.player.pin(0, 1)
         window.player.pin(3, 2)
