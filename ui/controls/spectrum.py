@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from noisysynth.ui import theme
@@ -17,6 +17,7 @@ from noisysynth.ui.controls.log_spectrum import (
     FLOOR_DB,
     GRID_HZ,
     LABELS,
+    LOWEST_HZ,
     TOP_DB,
     harmonics_hz,
     log_spectrum,
@@ -29,7 +30,10 @@ FALL_DB_PER_S = 20.0
 MARK_GAP_PX = 4.0
 GRID_DB = (-20, -40, -60, -80)
 LABELLED_DB = (-40, -80)
-GROUND = theme.qcolor(theme.METER, 0.2)
+# Opaque: these lines are many, and Qt takes long to blend them.
+GRID = theme.qcolor("#23262d")
+FUNDAMENTAL, HARMONIC = theme.qcolor(theme.TIMBRE), theme.qcolor(theme.TIMBRE_DEEP)
+GROUND_ALPHA = 0.2
 
 
 class Spectrum(QWidget):
@@ -98,28 +102,21 @@ class Spectrum(QWidget):
 
     def _paint_grid(self, painter: QPainter, area: QRectF) -> None:
         painter.setFont(theme.font(theme.SMALL))
-        line, text = theme.qcolor(theme.LINE, 0.6), theme.qcolor(theme.TEXT_QUIET)
+        painter.setPen(theme.qcolor(theme.TEXT_QUIET))
         for hz in GRID_HZ:
-            x = int(area.left() + place(hz) * area.width())
-            painter.setPen(line)
-            painter.drawLine(x, int(area.top()), x, int(area.bottom()))
+            x = _upright(painter, area, hz, GRID)
             if hz in LABELS:
-                painter.setPen(text)
                 painter.drawText(x + 3, int(area.bottom()) - 1, LABELS[hz])
         for level in GRID_DB:
             y = int(_height(float(level), area))
-            painter.setPen(line)
-            painter.drawLine(int(area.left()), y, int(area.right()), y)
+            painter.fillRect(int(area.left()), y, int(area.width()), 1, GRID)
             if level in LABELLED_DB:
-                painter.setPen(text)
                 painter.drawText(int(area.left()), y - 2, f"\u2212{-level} dB")
 
     def _paint_marks(self, painter: QPainter, area: QRectF) -> None:
         for number, hz in enumerate(harmonics_hz(self._note_hz, area.width(), MARK_GAP_PX)):
-            x = int(area.left() + place(float(hz)) * area.width())
-            painter.setPen(theme.qcolor(theme.TIMBRE, 0.4 if number else 0.9))
-            if x >= area.left():
-                painter.drawLine(x, int(area.top()), x, int(area.bottom()))
+            if hz >= LOWEST_HZ:
+                _upright(painter, area, float(hz), HARMONIC if number else FUNDAMENTAL)
 
     def _paint_levels(self, painter: QPainter, area: QRectF) -> None:
         x = area.left() + (np.arange(len(self._levels)) + 0.5) * (area.width() / len(self._levels))
@@ -134,9 +131,11 @@ class Spectrum(QWidget):
     @staticmethod
     def _paint_ground(painter: QPainter, area: QRectF, heights: NDArray[np.float64]) -> None:
         """What is under the levels, as an image: filling a path of noise takes Qt twenty times as long."""
-        rows = area.top() + np.arange(int(area.height()), dtype=np.float32)[:, None]
-        pixels = np.where(rows >= heights.astype(np.float32), np.uint32(GROUND.rgba()), np.uint32(0))
-        image = QImage(pixels.data, len(heights), len(rows), 4 * len(heights), QImage.Format.Format_ARGB32)
+        rows, columns = int(area.height()), len(heights)
+        under = area.top() + np.arange(rows, dtype=np.float32)[:, None] >= heights.astype(np.float32)
+        pixels = np.where(under, np.uint32(_premultiplied(theme.METER, GROUND_ALPHA)), np.uint32(0))
+        kind = QImage.Format.Format_ARGB32_Premultiplied
+        image = QImage(pixels.data, columns, rows, 4 * columns, kind)
         painter.drawImage(area.topLeft(), image)
 
     def _paint_note(self, painter: QPainter, area: QRectF) -> None:
@@ -156,3 +155,16 @@ def _height(level_db: float, area: QRectF) -> float:
 def _heights(levels_db: NDArray[np.float32], area: QRectF) -> NDArray[np.float64]:
     shown = np.minimum(levels_db, TOP_DB).astype(np.float64)
     return area.bottom() - (shown - FLOOR_DB) * (area.height() / (TOP_DB - FLOOR_DB))
+
+
+def _upright(painter: QPainter, area: QRectF, hz: float, colour: QColor) -> int:
+    """Draw a line at a frequency; returns its x."""
+    x = int(area.left() + place(hz) * area.width())
+    painter.fillRect(x, int(area.top()), 1, int(area.height()), colour)
+    return x
+
+
+def _premultiplied(name: str, alpha: float) -> int:
+    """0xAARRGGBB."""
+    colour = theme.qcolor(name)
+    return QColor.fromRgbF(colour.redF() * alpha, colour.greenF() * alpha, colour.blueF() * alpha, alpha).rgba()
