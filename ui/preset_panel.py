@@ -248,11 +248,11 @@ class PresetPanel(QFrame):
         self.undo.clicked.connect(player.undo)
         self.redo = IconButton("redo", "Redo (Ctrl+Shift+Z)")
         self.redo.clicked.connect(player.redo)
-        self.save = Button("Save")
-        self.save.setAccessibleName("Save the sound as a preset")
-        self.save.setToolTip("Save the sound as a preset (Ctrl+S)")
+        self.save = IconButton("save", "Save the sound as a preset (Ctrl+S)")
         self.save.clicked.connect(self.ask_save)
-        self.compare = Button("A | B")
+        self.compare = Button()
+        self.compare.setFixedWidth(theme.BUTTON_HEIGHT)
+        self.compare.setProperty("letter", True)
         self.compare.setToolTip("Compare two settings of the sound (Ctrl+B); B begins as A is")
         self.compare.clicked.connect(player.compare)
         row = QHBoxLayout()
@@ -324,7 +324,7 @@ class PresetPanel(QFrame):
         self.undo.setEnabled(self._player.can_undo)
         self.redo.setEnabled(self._player.can_redo)
         side = self._player.side
-        self.compare.setText("[A]  B" if side == "A" else "A  [B]")
+        self.compare.setText(side)
         self.compare.setAccessibleName(f"Compare: {side} plays")
 
     # content

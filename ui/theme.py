@@ -148,6 +148,7 @@ def style_sheet() -> str:
     QPushButton:focus {{ border-color: {ACCENT}; }}
     QPushButton:disabled {{ color: {TEXT_QUIET}; background: {PANEL}; }}
     QPushButton:checked {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
+    QPushButton[letter="true"] {{ padding: 0; }}
     QPushButton[chip="true"] {{
         min-height: {3 * UNIT - 2}px; max-height: {3 * UNIT - 2}px; padding: 0 {UNIT}px;
         border-radius: {UNIT + HALF}px; font-size: {SMALL}px;
