@@ -22,6 +22,7 @@ from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
+from noisysynth.ui.manual import Manual
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
 from noisysynth.ui.preset_panel import PresetPanel
@@ -62,6 +63,7 @@ class Window(QMainWindow):
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
+        self.manual = Manual(self)
         self._lay_out()
         self._connect()
 
@@ -113,6 +115,7 @@ class Window(QMainWindow):
         self.computer.base_changed.connect(self._edited)
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
+        self.top.manual_asked.connect(self.manual.read)
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -124,6 +127,7 @@ class Window(QMainWindow):
             ("Ctrl+F", self._search),
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
+            ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+Up", lambda: player.step_preset(-1)),
             ("Ctrl+Down", lambda: player.step_preset(1)),
@@ -304,6 +308,7 @@ class Window(QMainWindow):
             self._closed = True
             self.save()
             self.settings.hide()
+            self.manual.hide()
             self.hide()
             self._idle.stop()
             self._clock.stop()
