@@ -24,6 +24,7 @@ def test_text_can_be_read_everywhere(text: str, surface: str) -> None:
         (theme.TEXT_ON_ACCENT, theme.DANGER),
         (theme.KEY_TEXT, theme.KEY_WHITE),
         (theme.TEXT_QUIET, theme.KEY_BLACK_FACE),
+        (theme.TEXT_QUIET, theme.GLOW),
     ],
 )
 def test_text_on_coloured_ground(text: str, surface: str) -> None:
