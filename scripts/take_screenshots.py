@@ -31,12 +31,12 @@ IMAGES = ROOT / "docs" / "images"
 SCREENS = IMAGES / "screens"
 README_SIZE = "1280x800"
 MOST_BYTES = 3_000_000  # of all pictures together
-COLOURS = 256
+COLOURS, PLAIN_COLOURS = 256, 24
 PROGRAMS = {"Xvfb": "xvfb", "jackd": "jackd2", "jack_lsp": "jack-example-tools"}  # and their Debian packages
 
 PRESET = "Strings"
 CHORD = (48, 55, 64, 67, 71)  # keys, between and below those that the computer keyboard plays
-PLACE = (-0.22, -0.38)  # on the pad
+PLACE = (-0.3, -0.62)  # on the pad
 START_S = 300.0  # the first start of all compiles the kernels
 SETTLE_S = 4.0  # until the spare engine has been started as well and steals no time
 PAGE_S = 0.7  # scope and meters are drawn 60 times in a second, the readouts 8 times
@@ -171,8 +171,15 @@ def save(widget: QWidget, path: Path) -> None:
     picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     size = (picture.width(), picture.height())
     image = Image.frombytes("RGB", size, bytes(picture.constBits()), "raw", "RGB", picture.bytesPerLine())
+    # The plain surfaces exactly; shades of text and glow share what is left of the palette.
+    plain = sorted(image.getcolors(size[0] * size[1]), reverse=True)[:PLAIN_COLOURS]
+    palette = [channel for _, colour in plain for channel in colour]
+    shades = COLOURS - len(plain)
+    palette += image.quantize(shades, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).getpalette()[: 3 * shades]
+    holder = Image.new("P", (1, 1))
+    holder.putpalette(palette)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(palette=holder, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

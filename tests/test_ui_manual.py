@@ -33,9 +33,7 @@ def viewer(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], list[Path]]:
     return install
 
 
-def test_f1_opens_the_file_of_a_checkout(
-    window: Window, viewer: Callable[[bool], list[Path]], qtbot: QtBot
-) -> None:
+def test_f1_opens_the_file_of_a_checkout(window: Window, viewer: Callable[[bool], list[Path]], qtbot: QtBot) -> None:
     asked = viewer(True)
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert asked == [MANUAL]

@@ -262,7 +262,7 @@ class TopBar(QWidget):
             self._menu.addSeparator()
         self._menu.addAction("Open instrument file\u2026\tCtrl+O", self.ask_file)
         self._menu.addSeparator()
-        self._menu.addAction("Manual\tF1", self.manual_asked)
+        self._menu.addAction("Manual\tF1", self.manual_asked.emit)
 
     def _show_menu(self) -> None:
         self._menu.popup(self.instrument.mapToGlobal(self.instrument.rect().bottomLeft()))
