@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QTextBlockFormat, QTextCursor
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from noisysynth.ui import theme
@@ -58,6 +58,10 @@ class Manual(QDialog):
             except OSError as error:
                 markdown = f"{self._path} cannot be read ({error.strerror}); install noisysynth again."
             self.text.setMarkdown(without_files(markdown))
+            cursor, spaced = QTextCursor(self.text.document()), QTextBlockFormat()
+            spaced.setBottomMargin(theme.HALF)
+            cursor.select(QTextCursor.SelectionType.Document)
+            cursor.mergeBlockFormat(spaced)
         self.show()
         self.raise_()
         self.activateWindow()
