@@ -1,9 +1,9 @@
 # `make play` and `make test` set up whatever they need by themselves; a second call starts at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup play test lint types bench soak monkey demo clean distclean
+.PHONY: help setup play test lint types bench soak monkey demo screenshots clean distclean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## prepare everything: system libraries, .venv, packages for playing, training and testing
 	@sh scripts/setup.sh all
@@ -39,6 +39,10 @@ monkey: ## click, drag, type, drop and quit at random for ten minutes
 demo: ## type the demo song again (noisysynth/factory/demo.mid)
 	@sh scripts/setup.sh play
 	@.venv/bin/python scripts/write_demo_song.py
+
+screenshots: ## take the pictures of the window in docs/images/ (needs Xvfb and jackd)
+	@sh scripts/setup.sh all
+	@sh scripts/screenshots.sh
 
 clean: ## remove what builds and tests leave behind
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("noisysynth", "train", "export", "ui")
+FOLDERS = ("noisysynth", "train", "export", "ui", "docs")
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 

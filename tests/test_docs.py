@@ -77,3 +77,32 @@ def test_links_in_docs_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith(("http://", "https://")):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+MANUAL = (ROOT / "docs" / "manual.md").read_text(encoding="utf-8")
+
+
+def test_manual_has_every_page_of_the_window_with_its_picture() -> None:
+    from noisysynth.ui.pages import pages
+
+    for page in pages():
+        assert f"\n### {page.title}\n" in MANUAL, f"docs/manual.md says nothing of the page {page.title}"
+        name = re.sub(r"[^a-z0-9]+", "-", page.title.lower())
+        assert f"(images/screens/{name}-1280x800.png)" in MANUAL, f"docs/manual.md: no picture of {page.title}"
+
+
+def test_manual_has_the_shortcuts_of_the_window() -> None:
+    source = (ROOT / "ui" / "window.py").read_text(encoding="utf-8")
+    for keys in re.findall(r'^ +\("((?:Ctrl\+\S+|F\d+))", ', source, re.MULTILINE):
+        assert f"`{keys}`" in MANUAL, f"docs/manual.md: {keys} is missing"
+
+
+def test_lines_explained_in_the_manual_are_lines_of_the_program() -> None:
+    files = [*(ROOT / "ui").rglob("*.py"), *(ROOT / "noisysynth").rglob("*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    table = MANUAL.partition("## What the lines at the bottom left mean")[2]
+    lines = [row.split("|")[1].strip() for row in table.splitlines() if row.startswith("| ")][1:]
+    assert len(lines) > 20
+    for line in lines:
+        for piece in line.split("\u2026"):  # what stands for a name or a number
+            assert piece.strip(" ()") in source, f"docs/manual.md: nothing says {piece!r}"

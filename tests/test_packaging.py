@@ -104,6 +104,14 @@ def test_factory_files_are_in_the_wheel(installed: Path, tmp_path: Path) -> None
     assert "demo.mid" in in_wheel
 
 
+def test_manual_is_where_the_window_looks(installed: Path, tmp_path: Path) -> None:
+    code = "from noisysynth.ui.manual import MANUAL; print(MANUAL)"
+    path = Path(run(installed, code, tmp_path).strip())
+    assert str(path).startswith(str(installed.parent))
+    assert path.read_bytes() == (ROOT / "docs" / "manual.md").read_bytes()
+    assert not (path.parent / "images").exists()
+
+
 COMMANDS = ("noisysynth", "noisysynth-render", "noisysynth-dataset", "noisysynth-train", "noisysynth-export",
             "noisysynth-bench", "noisysynth-doctor")  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,5 +40,15 @@ def test_python_that_is_none_is_refused_in_one_line() -> None:
 def test_help_lists_the_targets() -> None:
     done = run("make", "--no-print-directory")
     assert done.returncode == 0, done.stderr
-    for target in ("setup", "play", "test"):
+    for target in ("setup", "play", "test", "screenshots"):
         assert f"make {target} " in done.stdout
+
+
+@pytest.mark.parametrize(("program", "package"), [("Xvfb", "xvfb"), ("jackd", "jackd2")])
+def test_pictures_need_servers_and_say_so(tmp_path: Path, program: str, package: str) -> None:
+    for other in {"Xvfb", "jackd", "jack_lsp"} - {program}:
+        (tmp_path / other).write_text("#!/bin/sh\n")
+        (tmp_path / other).chmod(0o755)
+    done = run(sys.executable, "scripts/take_screenshots.py", "1280x800", PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"screenshots: {program} is not installed (Debian: {package})\n"

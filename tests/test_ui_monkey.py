@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fake_engine import FakeEngine
 from make_instrument import write_test_instrument
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
@@ -20,6 +21,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from noisysynth.ui import manual
 from noisysynth.ui.session import load_session
 from noisysynth.ui.user_presets import UserPresets
 from noisysynth.ui.window import Window
@@ -137,8 +139,9 @@ def _close_what_waits() -> None:
 
 def test_a_monkey_breaks_nothing_and_loses_nothing(
     open_window: Callable[..., Window], engine: FakeEngine, instrument_file: Path, session_file: Path, tmp_path: Path,
-    qtbot: QtBot,
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(manual.QDesktopServices, "openUrl", lambda url: False)  # no other program is to come up
     rng = np.random.default_rng(SEED)
     files = [tmp_path / name for name in ("a.noisy", "b.mid", "c.noisypreset", "d.jpg", "e.wav")]
     for file in files:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from noisysynth.effects import EFFECT_INDEX, EFFECTS
+from noisysynth.engine.messages import AudioChoice
 from noisysynth.events import EventKind
 from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.controls.choice import Choice
@@ -474,6 +475,12 @@ class TestAudioDialog:
         assert set(dialog.inputs) == set(engine.inputs)
         # Until the first reading of the meters there is a dash.
         qtbot.waitUntil(lambda: "10.7 ms" in dialog.latency.text())
+
+    def test_a_host_named_in_part_is_shown(self, dialog, window: Window, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
+        window.player.audio = AudioChoice(device="system", host_api="JACK")
+        dialog.refresh()
+        qtbot.waitUntil(lambda: dialog.host.currentText() == "JACK Audio Connection Kit")
+        qtbot.waitUntil(lambda: dialog.device.currentText() == "system")
 
     def test_choosing_opens(self, dialog, engine: FakeEngine, window: Window, qtbot: QtBot) -> None:  # type: ignore[no-untyped-def]
         dialog.block.setCurrentIndex(dialog.block.findData(256))

@@ -130,7 +130,7 @@ class AudioDialog(QDialog):
         self.host.addItem(ALL_HOSTS, None)
         for host in hosts:
             self.host.addItem(host, host)
-        self._select(self.host, self._player.audio.host_api)
+        self._select_host()
         self._fill_devices()
         self._fill_numbers()
         self._fill_inputs(inputs)
@@ -148,7 +148,7 @@ class AudioDialog(QDialog):
         audio = self._player.audio
         for row in range(1, self.device.count()):
             device = self.device.itemData(row)
-            if device.name == audio.device and audio.host_api in (None, device.host_api):
+            if device.name == audio.device and host in (None, device.host_api):
                 self.device.setCurrentIndex(row)
                 break
 
@@ -163,6 +163,12 @@ class AudioDialog(QDialog):
         for rate in sorted({*SAMPLE_RATES, *([audio.sample_rate] if audio.sample_rate else [])}):
             self.rate.addItem(f"{rate / 1000:g} kHz", rate)
         self._select(self.rate, audio.sample_rate)
+
+    def _select_host(self) -> None:
+        """The one that plays; the command line may have named it in part, such as JACK."""
+        wanted = (self._player.audio.host_api or "").casefold()
+        hosts = (row for row in range(1, self.host.count()) if wanted in self.host.itemText(row).casefold())
+        self.host.setCurrentIndex(next(hosts, 0) if wanted else 0)
 
     @staticmethod
     def _select(combo: Combo, data: object) -> None:
@@ -225,7 +231,7 @@ class AudioDialog(QDialog):
 
     def _failed_choice(self, line: str) -> None:
         self._fail(line)
-        self._select(self.host, self._player.audio.host_api)
+        self._select_host()
         self._fill_devices()
         self._fill_numbers()
 

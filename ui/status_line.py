@@ -11,7 +11,9 @@ from noisysynth.ui import theme
 from noisysynth.ui.controls.standard import Button, ElidedLabel
 
 KEPT = 50
-KEYS_HELP = "A \u2013 P play  \u00b7  Z X octave  \u00b7  C V velocity  \u00b7  Space sustain  \u00b7  Esc panic"
+KEYS_HELP = "  \u00b7  ".join(
+    ("A \u2013 P play", "Z X octave", "C V velocity", "Space sustain", "Esc panic", "F1 manual")
+)
 
 
 class StatusLine(QWidget):

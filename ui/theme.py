@@ -29,6 +29,7 @@ ACCENT = "#f6a94a"  # the player's hand: values, held keys, the chosen preset
 ACCENT_DEEP = "#7a5526"
 TIMBRE = "#6fb7f2"  # the latent side of things: pad, direction knobs
 TIMBRE_DEEP = "#2c4c69"
+GLOW = "#263a4c"  # around the points of the pad
 DANGER = "#ff7b6b"
 METER = "#8fd3a5"
 

@@ -136,6 +136,7 @@ class TopBar(QWidget):
 
     settings_asked = Signal()
     presets_asked = Signal()  # the preset name was clicked
+    manual_asked = Signal()
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -264,7 +265,9 @@ class TopBar(QWidget):
             action.triggered.connect(lambda _=False, p=path: self._player.open_instrument(p))
         if not self._menu.isEmpty():
             self._menu.addSeparator()
-        self._menu.addAction("Open instrument file\u2026", self.ask_file)
+        self._menu.addAction("Open instrument file\u2026\tCtrl+O", self.ask_file)
+        self._menu.addSeparator()
+        self._menu.addAction("Manual\tF1", self.manual_asked.emit)
 
     def _show_menu(self) -> None:
         self._menu.popup(self.instrument.mapToGlobal(self.instrument.rect().bottomLeft()))

@@ -30,6 +30,7 @@ from noisysynth.ui.controls.base import Control
 from noisysynth.ui.drop import Drop
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
+from noisysynth.ui.manual import Manual
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
 from noisysynth.ui.preset_panel import PresetPanel
@@ -75,6 +76,7 @@ class Window(QMainWindow):
         self.songs = SongPlayer(player, self)
         self.drop = Drop(player, self.songs)
         self.setAcceptDrops(True)
+        self.manual = Manual(self)
         self._lay_out()
         self._connect()
 
@@ -129,6 +131,7 @@ class Window(QMainWindow):
         self.morph.scope.view_changed.connect(self._edited)
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
+        self.top.manual_asked.connect(self.manual.read)
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -142,6 +145,7 @@ class Window(QMainWindow):
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
             ("Ctrl+R", self.top.recording.toggle),
+            ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
             ("Ctrl+Z", player.undo),
@@ -339,6 +343,7 @@ class Window(QMainWindow):
             self._closed = True
             self.save()
             self.settings.hide()
+            self.manual.hide()
             self.hide()
             self._idle.stop()
             self._clock.stop()

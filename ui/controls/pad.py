@@ -332,13 +332,16 @@ class Pad(Control):
         clip.addRoundedRect(QRectF(self.rect()), theme.RADIUS, theme.RADIUS)
         painter.setClipPath(clip)
         self._paint_grid(painter)
+        # Where many meet it is no brighter than one: names must be readable there, too.
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Lighten)
         for point in self._points:
             centre = self.to_pixel(point.x, point.y)
             glow = QRadialGradient(centre, 9.0 * theme.UNIT)
-            glow.setColorAt(0.0, theme.qcolor(theme.TIMBRE, 0.16))
-            glow.setColorAt(1.0, theme.qcolor(theme.TIMBRE, 0.0))
+            glow.setColorAt(0.0, theme.qcolor(theme.GLOW))
+            glow.setColorAt(1.0, theme.qcolor(theme.WELL))
             painter.setBrush(glow)
             painter.drawEllipse(centre, 9.0 * theme.UNIT, 9.0 * theme.UNIT)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._paint_points(painter)
         painter.end()
         return pixmap
