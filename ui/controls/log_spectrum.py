@@ -30,7 +30,7 @@ def harmonics_hz(fundamental_hz: float, width_px: float, gap_px: float) -> NDArr
         return np.zeros(0)
     apart = 1.0 / math.expm1(math.log(2.0) * _OCTAVES * gap_px / width_px)
     count = min(int(HIGHEST_HZ / fundamental_hz), int(apart) + 1)
-    return fundamental_hz * np.arange(1, count + 1)
+    return fundamental_hz * np.arange(1, count + 1, dtype=np.float64)
 
 
 class LogSpectrum:
