@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -164,3 +165,20 @@ def test_a_failed_stop_is_told(recorded: Window, engine: FakeEngine, qtbot: QtBo
     recorded.top.record.click()
     qtbot.waitUntil(lambda: not recorded.top.recording.active)
     assert recorded.status_line.notice.text == "the engine has just ended; try again in a moment"
+
+
+def test_a_stop_that_takes_its_time_is_no_end_by_itself(
+    recorded: Window, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.recorded_s = 7.0
+    qtbot.waitUntil(lambda: recorded.top.record.caption == "0:07")
+
+    def stop() -> float:
+        engine.recorded_s = 0.0
+        time.sleep(0.3)
+        return 7.4
+
+    monkeypatch.setattr(engine, "stop_recording", stop)
+    recorded.top.record.click()
+    qtbot.waitUntil(lambda: not recorded.top.recording.active)
+    assert recorded.status_line.notice.text.startswith("recorded 0:07")

@@ -117,7 +117,7 @@ class Recording(QObject):
 
     def _look(self) -> None:
         status = self._player.last_status
-        if status is None or status is self._old:
+        if status is None or status is self._old or self._asking:  # it is 0 before `stop_recording` answers
             return
         self._first = self._first or status
         if status.restarts != self._first.restarts:  # the engine after it knows nothing of the recording

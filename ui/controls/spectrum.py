@@ -31,7 +31,7 @@ MARK_GAP_PX = 4.0
 GRID_DB = (-20, -40, -60, -80)
 LABELLED_DB = (-40, -80)
 # Opaque: these lines are many, and Qt takes long to blend them.
-GRID = theme.qcolor("#23262d")
+GRID = theme.qcolor(theme.RAISED)
 FUNDAMENTAL, HARMONIC = theme.qcolor(theme.TIMBRE), theme.qcolor(theme.TIMBRE_DEEP)
 GROUND_ALPHA = 0.2
 
