@@ -135,6 +135,7 @@ def test_the_menu_renames_deletes_and_brings_back(window: Window, monkeypatch: p
     actions = {action.text(): action for action in panel.menu_for(count).actions()}
     actions["Rename…"].trigger()
     assert player.presets[count].name == "Fog 2"
+    assert player.preset_name == "Mist"  # what is chosen stays so
     player.choose_preset(count + 1)
     actions["Delete “Fog”"].trigger()
     assert [each.name for each in player.presets[count:]] == ["Mist"]

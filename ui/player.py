@@ -236,13 +236,17 @@ class Player(QObject):
 
     def rename_preset(self, index: int, name: str) -> None:
         at, mine = self.mine_at(index), self.mine
-        if at is not None and mine is not None:
-
-            def rename() -> int:
-                mine.rename(at, name)
-                return at
-
-            self._change_presets(rename, "it is {} now")
+        if at is None or mine is None:
+            return
+        try:
+            mine.rename(at, name)
+        except UserError as error:
+            self.noticed.emit(str(error))
+            return
+        self.presets_changed.emit()
+        self.preset_changed.emit(self.preset)
+        self.edited.emit()  # the session knows the chosen one by its name
+        self.noticed.emit(f"it is {mine.presets[at].name!r} now")
 
     def delete_preset(self, index: int) -> None:
         """`restore_preset` brings it back."""
