@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QEnterEvent, QFont, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from noisysynth.ui import theme
-from noisysynth.ui.controls.standard import Button
+from noisysynth.ui.controls.standard import TallButton
 from noisysynth.ui.recording import Recording, clock, recordings_folder
 
 MARK = 6.0  # half the size of circle and square
 
 
-class RecordButton(Button):
+class RecordButton(TallButton):
     """Shows its recording and switches it."""
 
     def __init__(self, recording: Recording, parent: QWidget | None = None) -> None:
-        super().__init__("", parent)
+        super().__init__(parent)
         self._recording = recording
-        self._hot = False
-        self.setProperty("tall", True)
-        self.setFixedSize(5 * theme.UNIT, 6 * theme.UNIT)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFixedWidth(5 * theme.UNIT)
         self.clicked.connect(recording.toggle)
         recording.changed.connect(self._show)
         self._show()
@@ -42,23 +39,10 @@ class RecordButton(Button):
         )
         self.update()
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hot = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hot = False
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         active = self._recording.active
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        ground = theme.DANGER if active else theme.RAISED
-        painter.setBrush(theme.qcolor(ground) if active or self._hot else Qt.BrushStyle.NoBrush)
-        painter.setPen(theme.qcolor(theme.ACCENT) if self.hasFocus() else Qt.PenStyle.NoPen)
-        painter.drawRoundedRect(rect, theme.RADIUS, theme.RADIUS)
+        rect = self.paint_ground(painter, theme.DANGER if active else None)
         painter.setPen(Qt.PenStyle.NoPen)
         centre = rect.center() - QPointF(0.0, theme.UNIT)
         if active:

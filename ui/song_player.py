@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer
 from noisysynth.events import EventKind, make_event
 from noisysynth.midi.song import read_song
 from noisysynth.ui.player import Player
+from noisysynth.ui.recording import clock
 
 _LOOK_MS = 50
 _AHEAD_S = 0.25  # events are with the engine so long before they sound: a window that is busy delays none
@@ -26,7 +27,6 @@ class SongPlayer(QObject):
         self._player = player
         self._events: NDArray[np.void] | None = None
         self._sent = 0
-        self._length_s = 0.0
         self._begins = 0  # sample of the engine's clock
         self._timer = QTimer(self, interval=_LOOK_MS)
         self._timer.timeout.connect(self._look)
@@ -59,11 +59,10 @@ class SongPlayer(QObject):
         self._begins = status.position + round(_LEAD_S * sample_rate)
         events = events.copy()
         events["time"] += self._begins
-        self._events, self._sent, self._length_s = events, 0, length_s
+        self._events, self._sent = events, 0
         self._timer.start()
         self._look()
-        minutes, seconds = divmod(round(length_s), 60)
-        self._player.noticed.emit(f"playing {name} ({minutes}:{seconds:02d}); Escape stops it")
+        self._player.noticed.emit(f"playing {name} ({clock(length_s)}); Escape stops it")
 
     def _look(self) -> None:
         status = self._player.last_status

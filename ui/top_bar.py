@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QFont, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from noisysynth.engine.messages import EngineStatus
 from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.controls.meter import Meter
-from noisysynth.ui.controls.standard import Button, IconButton, paint_icon
+from noisysynth.ui.controls.standard import Button, IconButton, TallButton, paint_icon
 from noisysynth.ui.player import Player
 from noisysynth.ui.record_button import RecordButton
 from noisysynth.ui.recording import Recording
@@ -72,19 +72,15 @@ def paint_captioned(
     painter.drawText(line, align, painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(width)))
 
 
-class NameButton(Button):
+class NameButton(TallButton):
     """A flat button with a caption over a large name."""
 
     def __init__(self, caption: str, parent: QWidget | None = None) -> None:
-        super().__init__("", parent)
-        self.setProperty("tall", True)
+        super().__init__(parent)
         self._caption = caption
         self._name = ""
-        self._hot = False
         self.setAccessibleName(caption)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(6 * theme.UNIT)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def set_name(self, name: str) -> None:
         if name != self._name:
@@ -102,21 +98,9 @@ class NameButton(Button):
     def minimumSizeHint(self) -> QSize:
         return QSize(12 * theme.UNIT, 6 * theme.UNIT)
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hot = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hot = False
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setBrush(theme.qcolor(theme.RAISED) if self._hot else Qt.BrushStyle.NoBrush)
-        painter.setPen(theme.qcolor(theme.ACCENT) if self.hasFocus() else Qt.PenStyle.NoPen)
-        painter.drawRoundedRect(rect, theme.RADIUS, theme.RADIUS)
+        rect = self.paint_ground(painter)
         text = rect.adjusted(theme.UNIT, 0, -3 * theme.UNIT, 0)
         paint_captioned(painter, text, self._caption, self._name, theme.font(theme.LARGE, QFont.Weight.DemiBold))
         arrow = QRectF(rect.right() - 3 * theme.UNIT, rect.top() + theme.HALF, 3 * theme.UNIT, rect.height())

@@ -133,7 +133,7 @@ class _Note:
         except (KeyError, TypeError, ValueError):
             raise ValueError("incomplete entry in examples.json") from None
         if not (0 <= self.pitch <= 127 and 0 <= self.velocity <= 127):
-            raise ValueError("bad entry in examples.json")
+            raise ValueError("pitch or velocity is not 0 to 127")
 
     def clip(self, audio: Audio, rate: int, check_pitch: bool) -> Clip:
         """The note from its onset on. ValueError when it does not sound as labelled."""

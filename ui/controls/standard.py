@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QEnterEvent, QFontMetricsF, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -69,6 +69,35 @@ class Button(QPushButton):
             self.click()
         else:
             super().keyPressEvent(event)
+
+
+class TallButton(Button):
+    """A flat button of the top bar that draws itself; `hot`: the pointer is over it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.setProperty("tall", True)
+        self.hot = False
+        self.setFixedHeight(6 * theme.UNIT)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.hot = True
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hot = False
+        self.update()
+
+    def paint_ground(self, painter: QPainter, colour: str | None = None) -> QRectF:
+        """Fill it, in no colour only under the pointer; returns the rectangle that it fills."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        ground = colour or (theme.RAISED if self.hot else "")
+        painter.setBrush(theme.qcolor(ground) if ground else Qt.BrushStyle.NoBrush)
+        painter.setPen(theme.qcolor(theme.ACCENT) if self.hasFocus() else Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(rect, theme.RADIUS, theme.RADIUS)
+        return rect
 
 
 class IconButton(Button):
