@@ -76,8 +76,8 @@ _PAGES = (
         Section("Velocity", 0, ("velocity_low", "velocity_high", "velocity_curve")),
         Section("Unison", 1, ("unison", "unison_detune", "unison_width", "unison_latent")),
         Section("Latent", 1, ("morph_mode", "latent_random")),
-        Section("Part", 2, ("enabled", "channel")),
-        Section("Keys", 2, ("key_low", "key_high", "transpose"), span=4),
+        Section("Part", 2, ("enabled", "mute", "solo", "channel"), span=COLUMNS),
+        Section("Keys", 3, ("key_low", "key_high", "transpose"), span=COLUMNS),
     )),
     Page("Filter/Amp", (
         Section("Filter", 0, ("filter_mode", "filter_cutoff", "filter_resonance", "filter_key", "filter_envelope")),

@@ -32,9 +32,11 @@ from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
 from noisysynth.ui.morph_panel import MorphPanel
-from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
+from noisysynth.ui.part_data import PartData, RackData
+from noisysynth.ui.player import Player
 from noisysynth.ui.preset_panel import PresetPanel
-from noisysynth.ui.session import Session, instrument_reference, load_session, resolve_instrument, save_session
+from noisysynth.ui.references import instrument_reference, resolve_instrument
+from noisysynth.ui.session import Session, load_session, save_session
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
@@ -60,7 +62,6 @@ class Window(QMainWindow):
         self._ticks = 0
         self._restoring = True
         self._closed = False
-        self._wanted: dict[str, float] = {}  # the session's values, until the instrument is open
         self.setWindowTitle("noisysynth")
         self.setMinimumSize(*MINIMUM_SIZE)
         self.resize(*DEFAULT_SIZE)
@@ -181,36 +182,29 @@ class Window(QMainWindow):
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
             factory = next(iter(factory_instruments()), None)
-        remembered = resolve_instrument(session.instrument)
-        if session.instrument and remembered is None and instrument is None:
-            self.status_line.show_notice(f"the last instrument is gone: {session.instrument}")
-        path = instrument or remembered or factory
-        if path is None:
+        rack = session.rack
+        if instrument is not None:
+            rack = _with_instrument(rack, instrument)
+        if not rack.parts and factory is not None:
+            rack = _with_instrument(rack, factory)
+        if not rack.parts:
             self._restoring = False
             self.status_line.show_notice("no instrument yet: open one with the button at the top left (Ctrl+O)")
             return
-        same = remembered is not None and path == remembered
-        self._wanted = session.parameters if same else _kept_by_player(session)
-        self.player.open_instrument(path, (session.preset or None) if same else None, factory)
+        self.player.rack.load(rack, fallback=factory, done=self._restored)
+
+    def _restored(self, _: bool) -> None:
+        self._restoring = False
 
     def _instrument_changed(self) -> None:
         instrument = self.player.instrument
         self.setWindowTitle(f"{instrument.name} \u2013 noisysynth" if instrument is not None else "noisysynth")
-        if self._restoring:
-            # After the preset that follows this signal, so that the session's values stand over it.
-            QTimer.singleShot(0, self._apply_session)
-
-    def _apply_session(self) -> None:
-        self._restoring = False
-        self.player.apply_values(self._wanted)
 
     def session(self) -> Session:
         """What is worth remembering now."""
         player, audio = self.player, self.player.audio
         return Session(
-            instrument=instrument_reference(player.instrument_path) if player.instrument_path else "",
-            preset=player.preset_name,
-            parameters=dict(player.values),
+            rack=player.rack_data(),
             audio_device=audio.device or "",
             host_api=audio.host_api or "",
             sample_rate=audio.sample_rate or 0,
@@ -230,7 +224,7 @@ class Window(QMainWindow):
     def save(self) -> None:
         """Keep the session now."""
         self._autosave.stop()
-        if self.player.instrument is None:  # nothing was opened: the last good session is worth more
+        if self._restoring or not self.player.used:  # nothing is there yet: the last good session is worth more
             return
         complaint = save_session(self._session_file, self.session())
         if complaint:
@@ -370,6 +364,10 @@ def _audio_choice(session: Session, wanted: Mapping[str, Any]) -> AudioChoice:
     return dataclasses.replace(remembered, **wanted)
 
 
-def _kept_by_player(session: Session) -> dict[str, float]:
-    """For another instrument only what does not belong to the sound is restored."""
-    return {key: value for key, value in session.parameters.items() if key in NOT_OF_THE_SOUND}
+def _with_instrument(rack: RackData, path: Path) -> RackData:
+    """Have the rack's chosen part play this instrument; of another one only what does not belong to the sound stays."""
+    here = rack.parts.get(rack.chosen)
+    if here is not None and resolve_instrument(here.instrument) == path:
+        return rack
+    part = PartData(instrument_reference(path), values=here.values if here is not None else {})
+    return dataclasses.replace(rack, parts={**rack.parts, rack.chosen: part})
