@@ -27,7 +27,8 @@ class Hands:
         self._player = player
         self.notes = HeldNotes(self._note_on, self._note_off, player)
         self._channels: dict[int, int] = {}  # of the notes that sound
-        self._pedal_channel = self._bend_channel = 0
+        self._pedal_channel = 0
+        self._bent: int | None = None  # channel whose wheel is not at rest
         self._audition_note = -1
         self._auditioning = False
         self._audition = QTimer(player, singleShot=True, interval=AUDITION_MS)
@@ -79,10 +80,11 @@ class Hands:
         client = self._player.client
         if client is None:
             return
-        if self._bend_channel != self.channel:
-            client.send(EventKind.PITCH_BEND, value=0.0, channel=self._bend_channel)
-        self._bend_channel = self.channel
-        client.send(EventKind.PITCH_BEND, value=value, channel=self.channel)
+        channel = self.channel
+        if self._bent not in (None, channel):
+            client.send(EventKind.PITCH_BEND, value=0.0, channel=self._bent)
+        self._bent = channel if value else None
+        client.send(EventKind.PITCH_BEND, value=value, channel=channel)
 
     def modulate(self, value: float) -> None:
         """Mod wheel, 0..1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -36,7 +36,7 @@ from noisysynth.ui.player import Player
 
 TABLE_HEADINGS = ("", "Source", "Destination", "Amount", "Via")
 TABLE_STRETCH = (0, 10, 11, 8, 10)
-TALLEST_LINE = 5 * theme.UNIT
+TALLEST_LINE = 7 * theme.UNIT
 INSERTS = {f"insert_{number}": number for number in range(1, N_INSERTS + 1)}
 
 
@@ -73,6 +73,8 @@ class _ScrollPage(QScrollArea):
 
 class KnobPanel(QWidget):
     """Controls by parameter id in `knobs`, in the order of the pages."""
+
+    page_turned = Signal(str)  # its title
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +119,7 @@ class KnobPanel(QWidget):
     def _turn_to(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
         self._even_out_soon()
+        self.page_turned.emit(pages()[index].title)
 
     # what is on the pages
 

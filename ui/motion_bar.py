@@ -135,7 +135,8 @@ class MotionBar(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self.rest()
+        if not self.window().isVisible():  # and not only behind another page
+            self.rest()
 
     def rest(self) -> None:
         """Leave the pad where it is."""

@@ -8,6 +8,7 @@ from noisysynth.effects import EFFECT_VALUES, EFFECTS, SENDS
 from noisysynth.parameters import N_ENVELOPES, N_INSERTS, N_KNOBS, N_LFOS, N_ROUTES, PARAMETERS, Parameter
 
 COLUMNS = 6
+RACK_PAGE = "Rack"  # beside it stand the parts
 ON_THE_PAD = ("pad_x", "pad_y")
 DIRECTIONS = tuple(f"knob_{number}" for number in range(1, N_KNOBS + 1))
 
@@ -92,7 +93,7 @@ _PAGES = (
         Section("Room", N_INSERTS, ("room",), span=2),
         Section("Sends", N_INSERTS, tuple(f"send_{effect_id}" for effect_id in SENDS), span=4),
     )),
-    Page("Rack", (
+    Page(RACK_PAGE, (
         Section("All parts", 0, ("master_volume", "tempo"), span=3),
         Section("MPE", 0, ("mpe", "mpe_bend_range"), span=3),
         *(_bus(effect_id, row) for row, effect_id in enumerate(SENDS, 1)),

@@ -13,7 +13,7 @@ from noisysynth.ui.corners import Corners, Pin
 from noisysynth.ui.latent_map import LatentMap, Vector
 from noisysynth.ui.part_data import PartData, fitting
 from noisysynth.ui.references import instrument_reference
-from noisysynth.ui.user_presets import UserPreset, UserPresets
+from noisysynth.ui.user_presets import LONGEST_NAME, UserPreset, UserPresets
 
 # What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
 NOT_OF_THE_SOUND = KEPT_BY_PRESETS | {row.id for row in PARAMETERS if row.rack}
@@ -130,7 +130,7 @@ class Part:
             dict(self.values),
             chosen if isinstance(chosen, UserPreset) else None,
             dict(self.corners.pins),
-            self.preset_stands,
+            self.preset_stands and self.at_preset(),
         )
 
     def take(self, data: PartData) -> str:
@@ -214,4 +214,4 @@ def row_clip(parameter_id: str, value: float) -> float:
 
 def missing_name(data: PartData) -> str:
     """What to call an instrument that is not there."""
-    return data.name or data.instrument.replace("\\", "/").rpartition("/")[2]
+    return data.name or data.instrument.replace("\\", "/").rpartition("/")[2][-LONGEST_NAME:]

@@ -274,10 +274,11 @@ class Player(QObject):
             self.preset_changed.emit(self.preset)
         self.part_changed.emit(number)
 
-    def choose_preset(self, index: int) -> None:
-        """A gesture of the player."""
-        with self._edit("preset", self.chosen):
-            self.select_preset(index)
+    def choose_preset(self, index: int, number: int | None = None) -> None:
+        """A gesture of the player. number: of the part; the one that is edited by default."""
+        number = self.chosen if number is None else number
+        with self._edit("preset", number):
+            self.select_preset(index, number)
 
     def step_preset(self, step: int) -> None:
         """Next or previous, around the end."""
@@ -479,7 +480,8 @@ class Player(QObject):
             if values[parameter_id] != change.values[parameter_id]:
                 self._put(change.part, parameter_id, change.values[parameter_id])
         if change.part != RACK:
-            self.part.preset_stands = self.part.at_preset()
+            if change.values.keys() & set(PLACE):
+                self.part.preset_stands = self.part.at_preset()
             self._send_place(change.part)
         if change.parts is not None:
             self.rack.change(change.parts)

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import factory_instruments
@@ -32,9 +32,12 @@ from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
 from noisysynth.ui.morph_panel import MorphPanel
+from noisysynth.ui.pages import RACK_PAGE
 from noisysynth.ui.part_data import PartData, RackData
+from noisysynth.ui.part_menu import WITH_KEY
 from noisysynth.ui.player import Player
 from noisysynth.ui.preset_panel import PresetPanel
+from noisysynth.ui.rack_panel import RackPanel
 from noisysynth.ui.references import instrument_reference, resolve_instrument
 from noisysynth.ui.session import Session, load_session, save_session
 from noisysynth.ui.song_player import SongPlayer
@@ -71,6 +74,7 @@ class Window(QMainWindow):
         self.presets = PresetPanel(player)
         self.morph = MorphPanel(player)
         self.knobs = KnobPanel(player)
+        self.rack = RackPanel(player)
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
@@ -94,8 +98,16 @@ class Window(QMainWindow):
         self._body = QHBoxLayout()
         self._body.setContentsMargins(2 * theme.UNIT, 0, 2 * theme.UNIT, 0)
         self._body.setSpacing(theme.UNIT)
-        self._body.addWidget(self.presets)
-        self._body.addWidget(self.morph, 1)
+        sound = QWidget()
+        beside = QHBoxLayout(sound)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(theme.UNIT)
+        beside.addWidget(self.presets)
+        beside.addWidget(self.morph, 1)
+        self.left = QStackedWidget()  # one part's sound, or all parts
+        self.left.addWidget(sound)
+        self.left.addWidget(self.rack)
+        self._body.addWidget(self.left, 1)
         self._body.addWidget(self.knobs)
         bottom = QHBoxLayout()
         bottom.setContentsMargins(2 * theme.UNIT, theme.UNIT, 2 * theme.UNIT, 0)
@@ -120,6 +132,9 @@ class Window(QMainWindow):
             *self.knobs.knobs.values(),
             self.presets.search,
             self.presets.list,
+            self.rack.add,
+            self.rack.read,
+            self.rack.write,
         ]
         for before, after in itertools.pairwise(order):
             QWidget.setTabOrder(before, after)
@@ -133,6 +148,9 @@ class Window(QMainWindow):
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
         self.top.manual_asked.connect(self.manual.read)
+        self.top.rack_asked.connect(lambda: self.knobs.turn_to(RACK_PAGE))
+        self.knobs.page_turned.connect(self._page_turned)
+        self.rack.hinted.connect(self.status_line.show_hint)
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -155,8 +173,12 @@ class Window(QMainWindow):
             ("Ctrl+B", player.compare),
             ("Ctrl+Up", lambda: player.step_preset(-1)),
             ("Ctrl+Down", lambda: player.step_preset(1)),
+            ("Ctrl+PgUp", lambda: player.step_part(-1)),
+            ("Ctrl+PgDown", lambda: player.step_part(1)),
         ):
             QShortcut(QKeySequence(keys), self, action)
+        for number in range(WITH_KEY):
+            QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self, lambda number=number: player.choose_part(number))
 
     # the session
 
@@ -255,7 +277,10 @@ class Window(QMainWindow):
         if status is None:
             return
         self.top.meter.feed(status.peak, status.limiter_gain_db)
-        self.morph.scope.feed(status.sample_rate)
+        if self.rack.isVisible():
+            self.rack.feed(status)
+        else:
+            self.morph.scope.feed(status.sample_rate)
         if self._ticks % PARAMETER_TICKS == 0:
             self.player.poll_parameters()
         if self._ticks % max(round(FASTEST_CLOCK_HZ / READOUT_HZ), 1) == 0:
@@ -286,7 +311,22 @@ class Window(QMainWindow):
                 "still starting: the sound is compiled for this machine, which only the first start does"
             )
 
+    def _page_turned(self, title: str) -> None:
+        """The parts stand beside what they share; elsewhere it is about one of them."""
+        focus = QApplication.focusWidget()
+        lost = focus is not None and self.left.isAncestorOf(focus)
+        page = 1 if title == RACK_PAGE else 0
+        if page == self.left.currentIndex():
+            return
+        self.left.setCurrentIndex(page)
+        if lost and page:
+            self.rack.take_focus()
+        elif lost:
+            self.morph.pad.setFocus()
+
     def _search(self) -> None:
+        if self.rack.isVisible():
+            self.knobs.tabs.setCurrentIndex(0)
         self.presets.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.presets.search.selectAll()
 
