@@ -115,27 +115,3 @@ def test_a_second_part_on_channel_2_is_an_instrument_of_its_own(rack: tuple[Wind
     assert status.part_voices[:3] == (0, 1, 0)
     assert status.part_peaks[1] > 0.01
     live.off(KEY, channel=1)
-
-
-def test_a_killed_engine_comes_back_with_every_part(
-    rack: tuple[Window, Live], jack_server: servers.JackServer, qtbot: QtBot
-) -> None:
-    window, live = rack
-    second = play(rack, qtbot, 1)
-    keeper = live.client._keeper
-    assert keeper is not None
-    qtbot.waitUntil(lambda: keeper.spare is not None, timeout=30_000)
-    keeper.kill()
-    qtbot.waitUntil(lambda: window.player.status().restarts == 1, timeout=30_000)  # type: ignore[union-attr]
-    qtbot.waitUntil(lambda: keeper.opened is not None, timeout=60_000)
-    again: list[NDArray[np.float32]] = []
-
-    def sounds() -> bool:  # once its ports are back and connected
-        live.ear.connect(jack_server.wait_for_port("rack keys:out"), jack_server.wait_for_port("noisysynth:in"))
-        live.ear.listen([port for port in jack_server.ports() if ":out_" in port])
-        again.append(play(rack, qtbot, 1))
-        return level_db(again[-1], second) > -3.0
-
-    qtbot.waitUntil(sounds, timeout=30_000)
-    assert harmonic_db(again[-1], 5) == pytest.approx(harmonic_db(second, 5), abs=1.5)
-    assert window.player.parts[1].preset == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +19,15 @@ from noisysynth.parameters import N_PARTS, PARAMETER_INDEX, PARAMETERS
 from noisysynth.ui.corners import Corners
 from noisysynth.ui.engine_requests import EngineRequests
 from noisysynth.ui.hands import Hands
-from noisysynth.ui.history import RACK, Change, History
+from noisysynth.ui.history import RACK
 from noisysynth.ui.own_presets import OwnPresets
-from noisysynth.ui.part import INSERTS, NOT_OF_THE_SOUND, PLACE, Part, insert_defaults
+from noisysynth.ui.part import PLACE, Part, insert_defaults
 from noisysynth.ui.part_data import RackData
 from noisysynth.ui.rack_editor import RackEditor
 from noisysynth.ui.requests import Requests
 from noisysynth.ui.teaching import Teaching
+from noisysynth.ui.undo import Undo
 from noisysynth.ui.user_presets import UserPreset, UserPresets
-
-__all__ = ["INSERTS", "NOT_OF_THE_SOUND", "Player", "insert_defaults"]
 
 # The engine may still report the old value for a moment after the window sent a new one.
 ECHO_S = 0.3
@@ -73,13 +72,14 @@ class Player(QObject):
         self.starting = False
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
-        self.history = History()
-        self._before: dict[str, float] | None = None  # during an edit: what it changed, as it was
         # By part and parameter: when the window set it, and what was seen of the engine's values.
         self._touched = np.full((N_PARTS, len(PARAMETERS)), -np.inf)
         self._seen = np.full((N_PARTS, len(PARAMETERS)), np.nan, np.float32)
         self._preset_changes = [0] * N_PARTS  # of the engine, as far as we followed
 
+        self.changes = changes = Undo(self)
+        self.history = changes.history
+        self.undo, self.redo, self.compare = changes.undo, changes.redo, changes.compare
         self.rack = RackEditor(self)
         self.open_instrument = self.rack.open
         self.teaching = Teaching(self)
@@ -139,6 +139,19 @@ class Player(QObject):
     def values(self) -> Mapping[str, float]:
         """Every parameter: the part's and the rack's."""
         return collections.ChainMap(self.part.values, self.rack_values)
+
+    @property
+    def side(self) -> str:
+        """Which of the two settings of the part plays: A or B."""
+        return self.history.side(self.chosen)
+
+    @property
+    def can_undo(self) -> bool:
+        return self.history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self.history.can_redo
 
     @property
     def used(self) -> list[int]:
@@ -262,14 +275,15 @@ class Player(QObject):
         values = part.values_of_preset(index)
         for parameter_id, value in values.items():
             if part.values[parameter_id] != value and parameter_id not in PLACE:
-                self._put(number, parameter_id, value)
+                self.put(number, parameter_id, value)
         self._put_place(number, values["pad_x"], values["pad_y"])
         part.preset_stands = True
-        self._preset_changed(number)
-        self._send_place(number)
+        self.tell_preset(number)
+        self.send_place(number)
         self.edited.emit()
 
-    def _preset_changed(self, number: int) -> None:
+    def tell_preset(self, number: int) -> None:
+        """Have the views told that another preset of a part is chosen."""
         if number == self.chosen:
             self.preset_changed.emit(self.preset)
         self.part_changed.emit(number)
@@ -277,7 +291,7 @@ class Player(QObject):
     def choose_preset(self, index: int, number: int | None = None) -> None:
         """A gesture of the player. number: of the part; the one that is edited by default."""
         number = self.chosen if number is None else number
-        with self._edit("preset", number):
+        with self.changes.edit("preset", number):
             self.select_preset(index, number)
 
     def step_preset(self, step: int) -> None:
@@ -299,41 +313,38 @@ class Player(QObject):
         """A gesture of the player on one knob. number: of the part; the one that is edited by default."""
         row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
         number = self.chosen if number is None else number
-        with self._edit(row.label, RACK if row.rack else number):
-            self._put(number, parameter_id, value)
+        with self.changes.edit(row.label, RACK if row.rack else number):
+            self.put(number, parameter_id, value)
             if parameter_id in PLACE:
                 self.parts[number].preset_stands = False
-                self._send_place(number)
+                self.send_place(number)
         self.edited.emit()
 
     def move_pad(self, x: float, y: float, edited: bool = True) -> None:
         """Go to a place. `edited`: to be kept and undone; a motion would have that done without end."""
-        with self._edit("pad", self.chosen) if edited else contextlib.nullcontext():
+        with self.changes.edit("pad", self.chosen) if edited else contextlib.nullcontext():
             self._put_place(self.chosen, x, y)
             self.part.preset_stands = False
-            self._send_place(self.chosen)
+            self.send_place(self.chosen)
         if edited:
             self.edited.emit()
 
     def _put_place(self, number: int, x: float, y: float) -> None:
         place, values = {"pad_x": float(x), "pad_y": float(y)}, self.parts[number].values
-        if self._before is not None:
-            for each in place:
-                self._before.setdefault(each, values[each])
+        self.changes.note(values, *place)
         values |= place  # both before either is told: nobody may see a place in between
         for parameter_id, value in place.items():
-            self._put(number, parameter_id, value)
+            self.put(number, parameter_id, value)
 
-    def _put(self, number: int, parameter_id: str, value: float) -> None:
+    def put(self, number: int, parameter_id: str, value: float) -> None:
+        """Set one parameter, and have engine and views told; what it resets, too."""
         row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
         value = float(row.clip(value))  # PySide loses count of references to numpy's
         if row.rack:
             number, values = 0, self.rack_values
         else:
             values = self.parts[number].values
-        if self._before is not None:
-            for each in (parameter_id, *insert_defaults(parameter_id, value)):
-                self._before.setdefault(each, values[each])
+        self.changes.note(values, parameter_id, *insert_defaults(parameter_id, value))
         if self._client is not None:
             self._client.set_parameter(parameter_id, value, number)
         self._keep(number, parameter_id, value)
@@ -355,7 +366,7 @@ class Player(QObject):
             self.parameter_changed.emit(parameter_id, value)
         self.part_parameter_changed.emit(RACK if rack else number, parameter_id, value)
 
-    def _send_place(self, number: int) -> None:
+    def send_place(self, number: int) -> None:
         """Give the engine the base latent of the pad's place, and the views the blend."""
         blend = self.parts[number].blend()
         if blend is not None and self._client is not None:
@@ -370,13 +381,13 @@ class Player(QObject):
     def send_rack(self) -> None:
         """Tell an engine that just started the values of the whole rack."""
         for parameter_id, value in dict(self.rack_values).items():
-            self._put(0, parameter_id, value)
+            self.put(0, parameter_id, value)
 
     def send_part(self, number: int) -> None:
         """Tell the engine all of a part: of an instrument that was just opened it knows no settings."""
         for parameter_id, value in dict(self.parts[number].values).items():  # a copy: an insert resets its values,
-            self._put(number, parameter_id, value)  # which come next
-        self._send_place(number)
+            self.put(number, parameter_id, value)  # which come next
+        self.send_place(number)
 
     # corners
 
@@ -395,98 +406,7 @@ class Player(QObject):
 
     def _pins_changed(self) -> None:
         self.pins_changed.emit()
-        self._send_place(self.chosen)
-        self.edited.emit()
-
-    # undo, redo, A and B
-
-    @contextlib.contextmanager
-    def _edit(self, what: str, part: int) -> Iterator[None]:
-        """Remember what is changed inside, as one edit of a part or of the RACK."""
-        if self._before is not None:
-            yield
-            return
-        preset, self._before = self._preset_of(part), {}
-        try:
-            yield
-        finally:
-            before, self._before = self._before, None
-            values = self._values_of(part)
-            if preset != self._preset_of(part) or any(values[each] != value for each, value in before.items()):
-                self.history.add(Change(what, part, before, preset), time.monotonic())
-                self.history_changed.emit()
-
-    def _values_of(self, part: int) -> dict[str, float]:
-        return self.rack_values if part == RACK else self.parts[part].values
-
-    def _preset_of(self, part: int) -> int:
-        return -1 if part == RACK else self.parts[part].preset
-
-    def _now(self, change: Change) -> Change:
-        """How things are that a change touches."""
-        values = self._values_of(change.part)
-        parts = {number: self.parts[number].data() for number in change.parts} if change.parts is not None else None
-        here = {each: values[each] for each in change.values}
-        return Change(change.what, change.part, here, self._preset_of(change.part), change.side, parts)
-
-    @property
-    def side(self) -> str:
-        """Which of the two settings of the part plays: A or B."""
-        return self.history.side(self.chosen)
-
-    @property
-    def can_undo(self) -> bool:
-        return self.history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        return self.history.can_redo
-
-    def undo(self) -> None:
-        """Take back the newest edit, of whatever part; that one is edited then."""
-        if not self._still_loading():
-            self._go_to(self.history.undo(self._now), "undone: {}", "nothing to undo")
-
-    def redo(self) -> None:
-        if not self._still_loading():
-            self._go_to(self.history.redo(self._now), "done again: {}", "nothing to do again")
-
-    def compare(self) -> None:
-        """Play the other one of two settings of the part, A and B; B begins as A is. Each has its own history."""
-        if self.instrument is None or self._still_loading():
-            return
-        here = Change("compare", self.chosen, self.part.sound(), self.preset, self.side)
-        other = self.history.turn(here)
-        self._go_to(other, f"{self.side} plays", "")
-
-    def _still_loading(self) -> bool:
-        if self.rack.loading:
-            self.noticed.emit("wait until the instrument is open")
-        return bool(self.rack.loading)
-
-    def _go_to(self, change: Change | None, done: str, nothing: str) -> None:
-        if change is None:
-            self.noticed.emit(nothing)
-            return
-        if change.part != RACK:
-            self.choose_part(change.part)
-            part = self.parts[change.part]
-            if change.preset != part.preset:
-                part.preset = change.preset if change.preset < len(part.presets) else -1
-                self._preset_changed(change.part)
-        # In the table's order: what an insert is comes before its values, which it resets.
-        values = self._values_of(change.part)
-        for parameter_id in sorted(change.values, key=PARAMETER_INDEX.__getitem__):
-            if values[parameter_id] != change.values[parameter_id]:
-                self._put(change.part, parameter_id, change.values[parameter_id])
-        if change.part != RACK:
-            if change.values.keys() & set(PLACE):
-                self.part.preset_stands = self.part.at_preset()
-            self._send_place(change.part)
-        if change.parts is not None:
-            self.rack.change(change.parts)
-        self.noticed.emit(done.format(change.what))
-        self.history_changed.emit()
+        self.send_place(self.chosen)
         self.edited.emit()
 
     # the whole rack as data
@@ -498,7 +418,7 @@ class Player(QObject):
     def set_rack_values(self, values: Mapping[str, float]) -> None:
         for parameter_id, value in values.items():
             if parameter_id in self.rack_values:
-                self._put(0, parameter_id, value)
+                self.put(0, parameter_id, value)
 
     # what the window polls
 
@@ -561,7 +481,7 @@ class Player(QObject):
             self._tell(number, parameter_id, value)
         if moved.keys() & set(PLACE):
             part.preset_stands = False
-            self._send_place(number)
+            self.send_place(number)
 
     def _follow_programs(self, client: EngineClient) -> None:
         for number in self.used:
