@@ -196,8 +196,10 @@ class TestParts:
         three.player.restart()
         qtbot.waitUntil(lambda: three.player.running)
         idle(three, qtbot)
+        qtbot.wait(400)  # until echoes are believed
         assert engine.instruments == {0: instrument_file, 1: reed_file, 2: instrument_file}
         for number, values in enumerate(wanted):
+            assert three.player.parts[number].values == pytest.approx(values, rel=1e-6)
             assert {each: told(engine, number)[each] for each in values} == pytest.approx(values, rel=1e-6)
         assert set(engine.latents_of) == {0, 1, 2}
 
@@ -628,8 +630,11 @@ class TestPage:
     @pytest.mark.parametrize("size", [MINIMUM_SIZE, (1280, 800), (1920, 1080)])
     def test_columns_line_up_and_nothing_is_clipped(self, page: Window, qtbot: QtBot, size: tuple[int, int]) -> None:
         page.resize(*size)
-        qtbot.wait(60)
         strips = list(page.rack.strips.values())
+        volume = strips[0].controls["volume"]
+        head = page.rack._head_labels["volume"]
+        qtbot.waitUntil(lambda: head.mapTo(page, QPoint()).x() == volume.mapTo(page, QPoint()).x())
+        qtbot.wait(20)
         for id_ in strips[0]._cells:
             edges = {(cell.x(), cell.width()) for cell in (strip._cells[id_] for strip in strips)}
             assert len(edges) == 1
@@ -640,8 +645,6 @@ class TestPage:
                     assert_inside(cell, strip)
                     assert min(cell.height(), cell.width()) >= 28 or cell is strip.meter  # for fingers
         heads = {label.text(): label for label in page.rack._head_labels.values() if not label.isHidden()}
-        volume = strips[0].controls["volume"]
-        assert heads["Volume"].mapTo(page, QPoint()).x() == volume.mapTo(page, QPoint()).x()
         assert ("Keys" in heads) == (not strips[0].controls["key_low"].isHidden())
 
 

@@ -31,6 +31,7 @@ from noisysynth.ui.user_presets import UserPreset, UserPresets
 
 # The engine may still report the old value for a moment after the window sent a new one.
 ECHO_S = 0.3
+_OF_RACK = [index for index, row in enumerate(PARAMETERS) if row.rack]
 START_TIMEOUT_S = 300.0  # the first start of all compiles the kernels
 
 
@@ -75,6 +76,7 @@ class Player(QObject):
         # By part and parameter: when the window set it, and what was seen of the engine's values.
         self._touched = np.full((N_PARTS, len(PARAMETERS)), -np.inf)
         self._seen = np.full((N_PARTS, len(PARAMETERS)), np.nan, np.float32)
+        self._told: set[int] = set()  # parts whose settings the engine knows
         self._preset_changes = [0] * N_PARTS  # of the engine, as far as we followed
 
         self.changes = changes = Undo(self)
@@ -227,6 +229,7 @@ class Player(QObject):
         self._client, self.starting = client, False
         self._preset_changes = [client.preset(each)[1] for each in range(N_PARTS)]
         self._seen[:] = np.nan
+        self._told.clear()
         self.send_rack()
         self.rack.bring_up(self.used, {number: path})
         self.engine_changed.emit()
@@ -387,6 +390,7 @@ class Player(QObject):
         """Tell the engine all of a part: of an instrument that was just opened it knows no settings."""
         for parameter_id, value in dict(self.parts[number].values).items():  # a copy: an insert resets its values,
             self.put(number, parameter_id, value)  # which come next
+        self._told.add(number)
         self.send_place(number)
 
     # corners
@@ -459,13 +463,15 @@ class Player(QObject):
         settled = time.monotonic() - ECHO_S
         table = self._client.parameter_table()
         news = (table != self._seen) & (self._touched <= settled)
+        rack_news = news[0, _OF_RACK]
+        # An engine that just started has defaults where it was told nothing yet, and an empty part is nobody's.
+        news[[number for number in range(N_PARTS) if number not in self._told or not self.parts[number].used]] = False
+        news[:, _OF_RACK], news[0, _OF_RACK] = False, rack_news
         self._seen[news] = table[news]
         moved: dict[int, dict[str, float]] = {}
         for number, index in np.argwhere(news):
-            row, part, value = PARAMETERS[index], self.parts[number], float(table[number, index])
-            if (row.rack and number) or not (row.rack or part.used):
-                continue
-            own = (self.rack_values if row.rack else part.values)[row.id]
+            row, value = PARAMETERS[index], float(table[number, index])
+            own = (self.rack_values if row.rack else self.parts[number].values)[row.id]
             if value != own and abs(row.to_position(value) - row.to_position(own)) >= 1e-5:
                 moved.setdefault(int(number), {})[row.id] = row.clip(value)
         for number, values in moved.items():
