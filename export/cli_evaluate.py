@@ -34,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noisysynth-evaluate",
         description=__doc__.split(": ", 1)[1],
-        epilog="Writes metrics.json, index.html (one page with everything inside) and summary.png. docs/evaluation.md says "
-        "how to read them.",
+        epilog="Writes metrics.json, index.html (one page with everything inside) and summary.png. "
+        "docs/evaluation.md says how to read them.",
     )
     parser.add_argument("instrument", type=Path, metavar="INSTRUMENT.noisy", help="the instrument to measure")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the prepared data it was trained on")

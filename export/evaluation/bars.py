@@ -68,9 +68,9 @@ def _played(results: dict[str, Any]) -> list[Bar]:
     if keys is None:
         bars.append(Bar("within 10 cents, keys 36 to 96", wanted, "-", None))
     else:
+        remark = f"N = {keys['n']}, {keys['audible']:.1%} audible; wrong octave {keys['octave_errors']:.1%}"
         bars.append(Bar("within 10 cents, keys 36 to 96", wanted, f"{keys['within_10']:.1%}",
-                        at_least(keys["within_10"], IN_TUNE),
-                        f"N = {keys['n']}, {keys['audible']:.1%} audible, {keys['octave_errors']:.1%} in a wrong octave"))  # fmt: skip
+                        at_least(keys["within_10"], IN_TUNE), remark))  # fmt: skip
     ladders = results.get("velocity")
     if ladders is None:
         bars.append(Bar("louder when struck harder", "every ladder", "-", None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import os
 import zipfile
@@ -35,7 +36,7 @@ HOP = 400
 N_MELS = 64
 N_FRAMES = round(LONGEST_S * RATE / HOP)
 MOST_NOTES = 2_500
-STEPS = 1_200
+STEPS = 800
 BATCH = 32
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 14_000.0
 _FLOOR_DB = -90.0
@@ -83,7 +84,7 @@ class Ear(nn.Module):
         widths = (1, 16, 32, 48, 64)
         self.stages = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.LeakyReLU(0.1))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in itertools.pairwise(widths)
         )
         self.join = nn.Linear(2 * widths[-1] * (N_MELS // 16), SIZE)
         self.drop = nn.Dropout(0.2)

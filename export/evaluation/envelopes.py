@@ -85,7 +85,7 @@ def _mean_power(audio: Audio, sample_rate: int) -> tuple[NDArray[np.float64], ND
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]
     window = np.hanning(size)
     power = (np.abs(np.fft.rfft(frames * window)) ** 2).mean(axis=0) * 2.0 / (size * (window**2).sum())
-    return power, np.fft.rfftfreq(size, 1.0 / sample_rate)
+    return np.asarray(power, np.float64), np.asarray(np.fft.rfftfreq(size, 1.0 / sample_rate))
 
 
 @functools.cache

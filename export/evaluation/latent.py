@@ -29,9 +29,9 @@ Progress = Callable[[int], None]
 def path_length(player: Player, embed: Embed, n: int, seed: int, progress: Progress) -> dict[str, float]:
     """Perceptual path length (Karras et al. 2019) of straight lines between draws of the prior.
 
-    Mean of d^2 / STEP^2, where d is the distance in the embedding of two notes STEP of the way apart. Karras's 1e-4 would
-    measure the engine's noise, which is never twice the same: what the same latent played twice differs by is measured,
-    too (`jitter`, on the same scale), and taken off.
+    Mean of d^2 / STEP^2, where d is the distance in the embedding of two notes STEP of the way apart. Karras's 1e-4
+    would measure the engine's noise, which is never twice the same: what the same latent played twice differs by is
+    measured, too (`jitter`, on the same scale), and taken off.
     """
     size = player.instrument.spec.latent_size
     ends = prior_latents(2 * n, size, seed).reshape(n, 2, size)
@@ -64,8 +64,8 @@ def ladders(
 ) -> tuple[dict[str, Any], list[tuple[str, list[Audio]]]]:
     """Straight ways of nine steps between timbres; figures, and the notes of every ladder with its name.
 
-    linearity: mean R^2 of a line through each descriptor that changes audibly along a ladder. largest_over_mean: median
-    over ladders of the largest step in the embedding over the mean one: 1 is even, 8 is a jump. descriptors: R^2 of each.
+    linearity: mean R^2 of a line through each descriptor that changes audibly along a ladder; descriptors: of each.
+    largest_over_mean: median over ladders of the largest step in the embedding over the mean one: 1 is even, 8 a jump.
     """
     pairs = list(itertools.combinations(range(len(timbres)), 2))
     rng = np.random.default_rng([seed, 2])

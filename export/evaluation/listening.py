@@ -99,7 +99,7 @@ def compare(samples: Heard, real: Heard) -> dict[str, Any]:
 
 
 def over_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean of comparisons, with `spread`: the standard deviation of each figure over them (of the sample; one: 0)."""
+    """The mean of comparisons, with `spread`: the sample's standard deviation of each figure over them (of one: 0)."""
     figures: dict[str, Any] = {"n": rows[0]["n"], "times": len(rows)}
     for embedding in EMBEDDINGS:
         values = {name: np.array([row[embedding][name] for row in rows]) for name in rows[0][embedding]}
@@ -111,7 +111,7 @@ def over_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def with_floor(figures: dict[str, Any], floor: dict[str, Any]) -> dict[str, Any]:
-    """The figures with what real notes reach in the same place: `floor`, and `ratio`, Frechet distance over the floor's."""
+    """The figures with the Frechet distance that real notes reach in the same place, `floor`, and the `ratio` to it."""
     figures = dict(figures)
     for embedding in EMBEDDINGS:
         at_floor = floor[embedding]["frechet"]

@@ -13,6 +13,7 @@ from noisysynth.train.quick_metrics import frechet_distance
 
 NEIGHBOURS = 5
 BINS = 50
+NOTES_PER_BIN = 8
 KID_SUBSETS = 100
 KID_SUBSET_SIZE = 100
 _SIGNIFICANT = 1.959964  # two-sided 0.05 of the normal distribution
@@ -77,12 +78,19 @@ def density_coverage(real: Set, samples: Set, k: int = NEIGHBOURS) -> tuple[floa
     return float(inside.sum() / (k * len(samples))), float(inside.any(axis=1).mean())
 
 
-def ndb(real: Set, samples: Set, bins: int = BINS, seed: int = 0) -> float:
-    """NDB / K (Richardson and Weiss 2018): share of k-means cells of the real notes that hold a different share of both.
+def ndb_bins(n: int) -> int:
+    """K: 50, or fewer, so that a cell holds NOTES_PER_BIN notes on average; with less the test sees nothing."""
+    return min(BINS, n // NOTES_PER_BIN)
 
-    By a two-proportion test at 0.05, so a perfect model scores about 0.05, less where cells hold few notes.
+
+def ndb(real: Set, samples: Set, bins: int | None = None, seed: int = 0) -> float:
+    """NDB / K (Richardson and Weiss 2018): share of k-means cells of the real notes where samples are over- or
+    underrepresented.
+
+    By a two-proportion test at 0.05, so a perfect model scores about 0.05. bins: K; by default `ndb_bins`.
     """
-    if len(real) < bins:
+    bins = ndb_bins(len(real)) if bins is None else bins
+    if not 2 <= bins <= len(real):
         return math.nan
     centers = k_means(real.astype(np.float64), bins, seed)
     counts = [np.bincount(distances(each, centers).argmin(axis=1), minlength=bins) for each in (real, samples)]
@@ -94,7 +102,7 @@ def ndb(real: Set, samples: Set, bins: int = BINS, seed: int = 0) -> float:
 
 
 def k_means(points: NDArray[np.float64], k: int, seed: int, iterations: int = 60) -> NDArray[np.float64]:
-    """Centers [k, D] by Lloyd's algorithm from k-means++ (Arthur and Vassilvitskii 2007). An empty cell keeps its own."""
+    """Centers [k, D] by Lloyd's algorithm from k-means++ (Arthur and Vassilvitskii 2007); empty cells stay."""
     rng = np.random.default_rng(seed)
     centers = points[rng.integers(len(points))][None]
     nearest = distances(points, centers)[:, 0] ** 2

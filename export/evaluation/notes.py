@@ -25,7 +25,7 @@ Audio = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """What a player says of a note. pitch: MIDI note, fractional; velocity: 0..1; gate_s: s from note-on to note-off."""
+    """What a player says of a note: pitch (MIDI note, fractional), velocity (0..1), s from note-on to note-off."""
 
     pitch: float
     velocity: float

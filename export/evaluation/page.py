@@ -19,8 +19,10 @@ from noisysynth.export.evaluation.figures import ROW_NAMES
 from noisysynth.export.evaluation.notes import Audio
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; background: #fff; }
-h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+       color: #1c1c1c; background: #fff; }
+h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13.5px; }
 th, td { padding: .2rem .7rem .2rem 0; text-align: right; border-bottom: 1px solid #e4e4e4; vertical-align: top; }
 th:first-child, td:first-child, td.text { text-align: left; }
@@ -69,21 +71,22 @@ def _sets(results: dict[str, Any]) -> str:
         return ""
     parts = [
         "<h2>How far from real notes</h2>",
-        '<p class="note">Frechet distance and KID: less is nearer. Density is about 1 for a perfect model, coverage falls first '
-        "when modes collapse, NDB/K is about 0.05 for a perfect model. Each row has as many notes on both sides; the floor is "
-        "what other real notes reach at the same N. What is made from held-out notes is compared with training notes that "
-        "are new to the embedding, everything else with the held-out notes, so that no note meets itself.</p>",
+        '<p class="note">Frechet distance and KID: less is nearer. Density is about 1 for a perfect model, coverage '
+        "falls first when modes collapse, NDB/K is about 0.05 for a perfect model. Each row has as many notes on both "
+        "sides; the floor is what other real notes reach at the same N. What is made from held-out notes is compared "
+        "with training notes that are new to the embedding, everything else with the held-out notes, so that no note "
+        "meets itself. ± is the standard deviation over draws, that in brackets over random subsets.</p>",
         _image(figures.distances_picture(results), "Frechet distances and coverage"),
     ]
-    heading = ("", "N", "Frechet", "/ floor", "KID x 1000", "density", "coverage", "NDB/K")
+    heading = ("", "N", "Frechet", "/ floor", "KID", "density", "coverage", "NDB/K")
     for embedding, words in (
         ("trained", f"{SIZE} dimensions of our own network, trained on real notes only"),
         ("plain", "MFCC means, deviations and deltas, nothing trained"),
     ):
-        for suffix, where in ((False, "held-out notes of trained instruments"), (True, "held-out instruments")):
+        for foreign, where in ((False, "held-out notes of trained instruments"), (True, "held-out instruments")):
             rows = []
             for key, name in ROW_NAMES.items():
-                if key in sets and key.endswith("_foreign") == suffix:
+                if key in sets and ("_foreign" in key) == foreign:
                     rows.append((name, *_set_cells(sets[key], embedding)))
             if rows:
                 ours = {ROW_NAMES["model"]}
@@ -91,21 +94,23 @@ def _sets(results: dict[str, Any]) -> str:
     small = [row["n"] for row in sets.values() if row["n"] < FEW_NOTES]
     if small:
         parts.append(
-            f'<p class="note">At N below {FEW_NOTES} a Frechet distance in {SIZE} dimensions is mostly the bias of small sets, '
-            "in the floor as well: the ratio says little, and KID, which has no such bias, is the one to read.</p>"
+            f'<p class="note">At N below {FEW_NOTES} a Frechet distance in {SIZE} dimensions is mostly the bias of '
+            "small sets, in the floor as well: the ratio says little. KID, which has no such bias, is the one to "
+            "read.</p>"
         )
     ear = results.get("embedding")
     if ear:
         parts.append(
-            f'<p class="note">The network names the instrument of {ear["instrument_accuracy"]:.0%} of the held-out notes and the '
-            f"pitch of {ear['pitch_accuracy']:.0%} within a semitone; its velocity is off by {ear['velocity_error']:.2f}.</p>"
+            f'<p class="note">The network names the instrument of {ear["instrument_accuracy"]:.0%} of the held-out '
+            f"notes and the pitch of {ear['pitch_accuracy']:.0%} within a semitone; its velocity is off by "
+            f"{ear['velocity_error']:.2f}.</p>"
         )
     near = results.get("memorisation")
     if near:
         parts.append(
-            f"<h3>Memorisation</h3><p>{near['share']:.1%} of the samples are nearer to a training note than to any of as many "
-            f"held-out notes ({near['z']:+.1f} standard deviations from one half); median distances "
-            f"{near['ratio']:.2f} to 1. Copies would give 100 % and a ratio near 0.</p>"
+            f"<h3>Memorisation</h3><p>{near['share']:.1%} of the samples are nearer to one of {near['n']} training "
+            f"notes than to any of as many held-out notes ({near['z']:+.1f} standard deviations from one half); median "
+            f"distances {near['ratio']:.2f} to 1. Copies would give 100 % and a ratio near 0.</p>"
         )
     return "\n".join(parts)
 
@@ -118,9 +123,9 @@ def _set_cells(row: dict[str, Any], embedding: str) -> list[_Cell]:
         value = _number(figures_[name], digits, scale)
         return _Cell(f"{value} ± {_number(spread[name], digits, scale)}" if name in spread and value != "-" else value)
 
-    kid = cell("kid", 1, 1000.0)
+    kid = cell("kid", 3)
     if row["times"] == 1 and kid.text != "-":
-        kid = _Cell(f"{kid.text} ({_number(figures_['kid_deviation'], 1, 1000.0)})")
+        kid = _Cell(f"{kid.text} ({_number(figures_['kid_deviation'], 3)})")
     ratio = _Cell(_number(figures_.get("ratio"), 2))
     return [
         _Cell(str(row["n"])),
@@ -148,9 +153,9 @@ def _pitch(results: dict[str, Any]) -> str:
         "<h2>Pitch</h2>"
         + _table(heading, rows)
         + '<p class="note">Over 20 to 80 % of the gate, of notes that are audible there. '
-        "A tracker that is told no pitch finds the octave; where it agrees with the key, the phases of the low partials give the "
-        "cents. The first row shows what recordings, which need not be in tune, and the tracker itself are good for.</p>"
-        + picture
+        "A tracker that is told no pitch finds the octave; where it agrees with the key, the phases of the low "
+        "partials give the cents. The first row shows what recordings, which need not be in tune, and the tracker "
+        "itself are good for.</p>" + picture
     )
 
 
@@ -171,24 +176,25 @@ def _playing(results: dict[str, Any]) -> str:
         parts.append(
             f"<h3>Velocity</h3><p>{row['monotonic']:.0%} of {row['n']} ladders never get softer when struck harder "
             f"({row['rising']:.1%} of the steps rise; largest fall {row['largest_fall_db']:.1f} dB); median range "
-            f"{row['range_db']:.1f} dB. {row['brighter']:.0%} end brighter, by {row['brightness_octaves']:+.2f} octaves.</p>"
-            + _image(figures.velocity_picture(results), "loudness over velocity")
+            f"{row['range_db']:.1f} dB. {row['brighter']:.0%} end brighter, by {row['brightness_octaves']:+.2f} "
+            "octaves.</p>" + _image(figures.velocity_picture(results), "loudness over velocity")
         )
     if "gates" in results:
         row = results["gates"]
         parts.append(
-            f"<h3>Note length</h3><p>{row['n']} notes of 0.05 to 10 s: {row['clicks']} with a click (the most outstanding 2 ms "
-            f"{row['worst_click_db']:.1f} dB above what is around), {row['hanging']} of {row['released']} still sounding 2 s "
-            f"after the key, {row['silent']} silent. Median release {_number(row['release_db_per_s'], 0)} dB/s; largest drift of "
-            f"a 10 s note {_number(row['drift_cents'], 1)} cents (of {row['held']} that are audible then).</p>"
+            f"<h3>Note length</h3><p>{row['n']} notes of 0.05 to 10 s: {row['clicks']} with a click (the most "
+            f"outstanding 2 ms {row['worst_click_db']:.1f} dB above what is around), {row['hanging']} of "
+            f"{row['released']} still sounding 2 s after the key, {row['silent']} silent. Median release "
+            f"{_number(row['release_db_per_s'], 0)} dB/s; largest drift of a 10 s note "
+            f"{_number(row['drift_cents'], 1)} cents (of {row['held']} that are audible then).</p>"
             + _image(figures.gates_picture(results), "levels at every gate")
         )
     if "sustain" in results and results["sustain"]["n"]:
         row = results["sustain"]
         parts.append(
-            f"<h3>Held notes</h3><p>{row['n']} sustained recordings rebuilt and held for 10 s: {row['dead']} die, median loss "
-            f"{row['loss_db']:.1f} dB from the second to the tenth second. Level moves by {row['movement_db']:.2f} dB "
-            f"(recordings: {row['real_movement_db']:.2f}).</p>"
+            f"<h3>Held notes</h3><p>{row['n']} sustained recordings rebuilt and held for 10 s: {row['dead']} die, "
+            f"median loss {row['loss_db']:.1f} dB from the second to the tenth second. Level moves by "
+            f"{row['movement_db']:.2f} dB (recordings: {row['real_movement_db']:.2f}).</p>"
         )
     return "<h2>Playing</h2>" + "\n".join(parts) if parts else ""
 
@@ -198,15 +204,17 @@ def _latent(results: dict[str, Any]) -> str:
     if "path" in results:
         row = results["path"]
         parts.append(
-            f"<p>Perceptual path length {row['path_length']:.0f} ± {row['deviation']:.0f} ({row['n']} lines; the same latent "
-            f"played twice: {row['jitter']:.0f}, taken off). Read it beside coverage: a collapsed model is smooth.</p>"
+            f"<p>Perceptual path length {row['path_length']:.0f} ± {row['deviation']:.0f} ({row['n']} lines; the same "
+            f"latent played twice: {row['jitter']:.0f}, taken off). Read it beside coverage: a collapsed model is "
+            "smooth.</p>"
         )
     if "ladders" in results:
         row = results["ladders"]
         fits = ", ".join(f"{name} {value:.2f}" for name, value in row["descriptors"].items())
         parts.append(
-            f"<p>{row['n']} ladders of nine steps: descriptors go along a straight line with R² {_number(row['linearity'], 2)} "
-            f"({_text(fits)}); the largest step is {_number(row['largest_over_mean'], 2)} times the mean one (1 is even).</p>"
+            f"<p>{row['n']} ladders of nine steps: descriptors go along a straight line with R² "
+            f"{_number(row['linearity'], 2)} ({_text(fits)}); the largest step is "
+            f"{_number(row['largest_over_mean'], 2)} times the mean one (1 is even).</p>"
         )
     return "<h2>Latent space</h2>" + "\n".join(parts) if parts else ""
 
@@ -223,8 +231,8 @@ def _further(results: dict[str, Any]) -> str:
         parts.append(
             "<h2>Rebuilding recordings</h2>"
             + _table(("", "N", "encoder", "DDSP fit", "encoder / fit"), rows)
-            + '<p class="note">Six-scale spectral distance from the recording: of what the encoder makes of it in one step, and of '
-            "its own analysis, the best any control network could do.</p>"
+            + '<p class="note">Six-scale spectral distance from the recording: of what the encoder makes of it in one '
+            "step, and of its own analysis, the best any control network could do.</p>"
         )
     if results.get("inversion"):
         figures_ = results["inversion"].items()
@@ -271,7 +279,8 @@ def _player(audio: Audio, label: str, rate: int, gain: float) -> str:
     out = io.BytesIO()
     soundfile.write(out, np.clip(audio * gain, -1.0, 1.0), rate, format="FLAC", subtype="PCM_16")
     source = f"data:audio/flac;base64,{base64.b64encode(out.getvalue()).decode()}"
-    return f'<figure><figcaption>{_text(label)}</figcaption><audio controls preload="none" src="{source}"></audio></figure>'
+    audio_element = f'<audio controls preload="none" src="{source}"></audio>'
+    return f"<figure><figcaption>{_text(label)}</figcaption>{audio_element}</figure>"
 
 
 def _image(data: bytes, what: str) -> str:

@@ -50,7 +50,7 @@ class Reading:
 
 
 def read_pitch(audio: Audio, sample_rate: int, told: Told) -> Reading:
-    """The pitch of a note [samples] from note-on: the median over 20 to 80 % of its gate (or of what is there of it)."""
+    """The pitch of a note [samples] from note-on: the median over 20 to 80 % of its gate, as far as it goes."""
     end_s = min(told.gate_s, len(audio) / sample_rate)
     start, stop = (round(share * end_s * sample_rate) for share in LOOKED_AT)
     part = audio[start:stop]
@@ -149,8 +149,10 @@ def _threshold_weights() -> NDArray[np.float64]:
 
 
 def pitch_figures(readings: Sequence[Reading]) -> dict[str, float]:
-    """Of audible notes: median error in cents, shares within 10 and 50 cents (a wrong octave is outside of both), and of
-    wrong octaves; of all: the share that was audible. n: how many there were in all."""
+    """Of audible notes: median cents, shares within 10 and 50 cents (a wrong octave is outside of both), wrong octaves.
+
+    n: how many there were in all; audible: the share of them.
+    """
     heard = [reading for reading in readings if reading.audible]
     errors = np.array([reading.error_cents for reading in heard])
     cents = np.array([abs(reading.cents) for reading in heard])

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release
-from noisysynth.export.evaluation.notes import Told
+from noisysynth.export.evaluation.notes import RealNote, Told
 from noisysynth.export.evaluation.pitch import INAUDIBLE_DB, Reading, pitch_figures, read_pitch
 from noisysynth.export.evaluation.rendering import Player
 from noisysynth.spec import midi_to_hz
+from noisysynth.train.note_bank import hold_decay_db_per_s
 from noisysynth.train.pitch_track import track_cents
 
 KEYS = range(36, 97)
@@ -26,7 +27,8 @@ TAIL_S = 2.0
 CLICK_DB = 6.0
 DRIFT_CENTS = 5.0
 HANG_DB = 20.0  # a released note must have fallen by so much at the end of its tail
-DEAD_DB = 12.0  # a sustained note may have lost so much between its second and its tenth second
+STEADY_DB_PER_S = 1.5  # a recording that loses less is a sustained one
+DEAD_DB = 12.0  # such a note may have lost so much, which is 1.5 dB/s, between its second and its tenth second
 LOUDER_DB = -0.1  # a step up in velocity may lose so much: noise is never twice the same
 _ATTACK_S = 0.05
 _HELD_S = 10.0
@@ -44,7 +46,7 @@ class Timbre:
 
 
 def keyboard(player: Player, timbres: Sequence[Timbre], per_key: int, progress: Progress) -> dict[str, Any]:
-    """Pitch of every key from 36 to 96, each with `per_key` timbres in turn; figures, and `keys`: [key, cents] of each."""
+    """Pitch of every key from 36 to 96, each with `per_key` timbres in turn; `keys`: [key, cents] of each note."""
     readings: list[Reading] = []
     keys: list[int] = []
     clicks: list[float] = []
@@ -144,7 +146,7 @@ def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict
 
 
 def held_drift_cents(audio: NDArray[np.float32], rate: int, told: Told) -> float | None:
-    """Median pitch of a 10 s note in its tenth second less that in its second; None where it is not audible any more."""
+    """Median pitch of a 10 s note in its tenth second less that in its second; None where it is not audible then."""
     first, last = audio[rate : 2 * rate], audio[round(8.9 * rate) : round(9.9 * rate)]
     if min(float(level_db(part, rate, 0.1).min()) for part in (first, last)) < INAUDIBLE_DB:
         return None
@@ -185,15 +187,13 @@ def sustain(
     }
 
 
-def is_sustained(audio: NDArray[np.float32], rate: int, told: Told) -> bool:
-    """Does a recording keep its level while held? A gate of 1 s at least, and a loss under 3 dB over its second half."""
-    gate_s = min(told.gate_s, len(audio) / rate)
-    if gate_s < 1.0:
+def is_sustained(real: RealNote, frame_rate: int) -> bool:
+    """Does a recorded note keep its level while it is held? Told from a gate of a second on, as training tells it."""
+    if real.told.gate_s < 1.0:
         return False
-    levels = level_db(audio[: round(gate_s * rate)], rate, 0.05)
-    half, quarter = len(levels) // 2, max(1, len(levels) // 8)
-    early, late = float(np.mean(levels[half : half + quarter])), float(np.mean(levels[-quarter - 1 : -1]))
-    return early - late < 3.0 and late > INAUDIBLE_DB + 20.0
+    level = real.note.harmonics.sum(axis=1)
+    decay = hold_decay_db_per_s(level, round(real.told.gate_s * frame_rate), frame_rate)
+    return decay is not None and decay <= STEADY_DB_PER_S
 
 
 def _movement_db(audio: NDArray[np.float32], rate: int) -> float:
