@@ -1,6 +1,6 @@
 """The trained embedding: what a small network that names pitch, instrument and velocity of real notes hears in a note.
 
-Nothing of it is shared with the judges of any training: another front end (64 mel bands at 32 kHz, 80 frames a second),
+Nothing of it is shared with the judges of any training: another front end (64 mel bands at 32 kHz),
 another network, another seed, real notes only. It is trained once for a data set and kept beside it.
 """
 
@@ -27,16 +27,16 @@ from noisysynth.export.evaluation.notes import LONGEST_S, NoteSet
 from noisysynth.spec import hz_to_mel, mel_to_hz
 from noisysynth.train.clip import resample
 
-VERSION = 1
+VERSION = 2
 SIZE = 64
 FILE_NAME = "evaluation-embedding.npz"
 RATE = 32_000
 FFT_SIZE = 1024
-HOP = 400
+HOP = 640
 N_MELS = 64
 N_FRAMES = round(LONGEST_S * RATE / HOP)
 MOST_NOTES = 2_500
-STEPS = 800
+STEPS = 600
 BATCH = 32
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 14_000.0
 _FLOOR_DB = -90.0
@@ -51,7 +51,7 @@ Progress = Callable[[int], None]
 def heard(audio: Values, sample_rate: int) -> NDArray[np.float16]:
     """Mel band levels [N_FRAMES, N_MELS] of the first 4 s in dB re full scale, -90 dB and less as -90; silence after.
 
-    Frame t is centred on t / 80 s under a Hann window of 32 ms scaled to sum 2, so a full-scale sinusoid on a bin has
+    Frame t is centred on t / 50 s under a Hann window of 32 ms scaled to sum 2, so a full-scale sinusoid on a bin has
     0 dB; bands are triangles of height 1, power summed.
     """
     signal = resample(np.asarray(audio, np.float32), sample_rate, RATE)[: N_FRAMES * HOP]
@@ -171,7 +171,7 @@ def train_embedding(notes: NoteSet, steps: int = STEPS, progress: Progress | Non
     velocity = torch.tensor([told.velocity for told in notes.told])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        ear = Ear(len(instruments))
+        ear: Ear = Ear(len(instruments)).to(memory_format=torch.channels_last)  # a quarter faster
         optimizer = torch.optim.AdamW(ear.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
@@ -213,7 +213,7 @@ def fingerprint(notes: NoteSet, steps: int = STEPS) -> str:
 def load_embedding(path: Path, wanted: str) -> Embedding | None:
     """The embedding in a file; None where there is none, or one of other notes, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         about = json.loads(str(arrays.pop("about")))
         if about["fingerprint"] != wanted:

@@ -60,8 +60,11 @@ def spectrogram(audio: Audio, rate: int) -> NDArray[np.float64]:
 def shown_picture(shown: Shown, rate: int) -> bytes:
     """Spectrograms of a note side by side; under them its envelopes and pitch tracks, one over the other."""
     n = len(shown.sounds)
-    figure = Figure(figsize=(3.2 * n, 3.6 if n > 1 else 3.4), layout="constrained")
-    grid = figure.add_gridspec(2, 2 * n, height_ratios=(2.0, 1.0))
+    width = max(3.2 * n, 4.8)
+    figure = Figure(figsize=(width, 3.6))
+    # Fixed margins: working them out costs as much as drawing.
+    grid = figure.add_gridspec(2, 2 * n, height_ratios=(2.0, 1.0), left=0.55 / width, right=1.0 - 0.1 / width,
+                               top=0.94, bottom=0.06, wspace=2.4 / n, hspace=0.16)  # fmt: skip
     seconds = max(len(audio) for audio in shown.sounds.values()) / rate
     for i, (who, audio) in enumerate(shown.sounds.items()):
         axes = figure.add_subplot(grid[0, 2 * i : 2 * i + 2])
@@ -91,8 +94,9 @@ def shown_picture(shown: Shown, rate: int) -> bytes:
 
 def ladder_picture(sounds: Sequence[Audio], rate: int) -> bytes:
     """A strip of spectrograms."""
-    figure = Figure(figsize=(1.1 * len(sounds), 1.5), layout="constrained")
-    for i, (axes, audio) in enumerate(zip(figure.subplots(1, len(sounds)), sounds, strict=True)):
+    figure = Figure(figsize=(1.1 * len(sounds), 1.5))
+    margins = {"left": 0.005, "right": 0.995, "top": 0.86, "bottom": 0.01, "wspace": 0.04}
+    for i, (axes, audio) in enumerate(zip(figure.subplots(1, len(sounds), gridspec_kw=margins), sounds, strict=True)):
         _show_spectrogram(axes, audio, rate)
         axes.set_axis_off()
         axes.set_title(str(i + 1), fontsize=8)

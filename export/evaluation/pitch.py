@@ -63,7 +63,7 @@ def read_pitch(audio: Audio, sample_rate: int, told: Told) -> Reading:
     octaves = round(coarse / 1200.0)
     within = coarse - 1200.0 * octaves
     if abs(within) < _SEMITONE:
-        track = track_cents(audio, sample_rate, nominal_hz, FRAME_RATE, int(end_s * FRAME_RATE) + 1)
+        track = track_cents(audio, sample_rate, nominal_hz * 2.0**octaves, FRAME_RATE, int(end_s * FRAME_RATE) + 1)
         first, last = (int(share * (len(track) - 1)) for share in LOOKED_AT)
         within = float(np.median(track[first : last + 1]))
     return Reading(within, octaves, True)
