@@ -107,7 +107,7 @@ def test_gates_find_a_click_a_hang_a_drift_and_silence() -> None:
 
 
 def test_velocity_ladders_tell_which_fall() -> None:
-    good = playability.velocity(FakePlayer(lambda z, told, t: sine(told, t)), TIMBRES, (60.0,), quiet)
+    good = playability.velocity(FakePlayer(lambda z, told, t: sine(told, t)), TIMBRES, quiet)
     assert good["monotonic"] == 1.0
     assert good["range_db"] == pytest.approx(20.0, abs=0.5)
 
@@ -115,7 +115,7 @@ def test_velocity_ladders_tell_which_fall() -> None:
         upside_down = z[0] > 0.5 and told.velocity > 0.9
         return sine(told, t) * (0.3 if upside_down else 1.0)
 
-    figures = playability.velocity(FakePlayer(bad), TIMBRES, (60.0,), quiet)
+    figures = playability.velocity(FakePlayer(bad), TIMBRES, quiet)
     assert figures["monotonic"] == 0.5
     assert figures["largest_fall_db"] == pytest.approx(20 * np.log10(0.85 / 0.3), abs=0.5)
 

@@ -91,6 +91,7 @@ class Ear(nn.Module):
         self.pitch = nn.Linear(SIZE, _N_PITCHES)
         self.instrument = nn.Linear(SIZE, n_instruments)
         self.velocity = nn.Linear(SIZE, 1)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter faster
 
     def embed(self, levels: Tensor) -> Tensor:
         """[B, SIZE] of levels [B, N_FRAMES, N_MELS] in dB."""
@@ -171,7 +172,7 @@ def train_embedding(notes: NoteSet, steps: int = STEPS, progress: Progress | Non
     velocity = torch.tensor([told.velocity for told in notes.told])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        ear: Ear = Ear(len(instruments)).to(memory_format=torch.channels_last)  # a quarter faster
+        ear = Ear(len(instruments))
         optimizer = torch.optim.AdamW(ear.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):

@@ -294,7 +294,7 @@ class Evaluation:
     def _velocity(self) -> None:
         timbres = self.timbres(self.settings.timbres)
         with self._bar("velocities", len(timbres) * len(playability.VELOCITIES)) as progress:
-            self.results["velocity"] = playability.velocity(self._player, timbres, (60.0,), progress)
+            self.results["velocity"] = playability.velocity(self._player, timbres, progress)
 
     def _gates(self) -> None:
         timbres = self.timbres(self.settings.timbres)

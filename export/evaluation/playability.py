@@ -66,23 +66,22 @@ def keyboard(player: Player, timbres: Sequence[Timbre], per_key: int, progress: 
     return {**pitch_figures(readings), "worst_click_db": max(clicks), "keys": points}
 
 
-def velocity(player: Player, timbres: Sequence[Timbre], pitches: Sequence[float], progress: Progress) -> dict[str, Any]:
-    """Ladders of velocity: loudness (A-weighted, first 0.5 s) and brightness must rise.
+def velocity(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict[str, Any]:
+    """A ladder of velocities for each timbre: loudness (A-weighted, first 0.5 s) and brightness must rise.
 
     monotonic: share of ladders whose loudness never falls. rising: share of steps. range_db: median, softest to
     hardest. brighter: share of ladders that end brighter than they begin. ladders: loudness in dB of each.
     """
     ladders, tops = [], []
     for i, timbre in enumerate(timbres):
-        for pitch in pitches if len(pitches) > 1 else (PITCHES[i % len(PITCHES)],):
-            loudness, brightness = [], []
-            for each in VELOCITIES:
-                audio = player.note(timbre.z, Told(pitch, each, 0.5), 0.5)
-                loudness.append(loudness_db(audio, player.sample_rate))
-                brightness.append(brightness_hz(audio, player.sample_rate))
-                progress(1)
-            ladders.append(loudness)
-            tops.append(brightness)
+        loudness, brightness = [], []
+        for each in VELOCITIES:
+            audio = player.note(timbre.z, Told(PITCHES[i % len(PITCHES)], each, 0.5), 0.5)
+            loudness.append(loudness_db(audio, player.sample_rate))
+            brightness.append(brightness_hz(audio, player.sample_rate))
+            progress(1)
+        ladders.append(loudness)
+        tops.append(brightness)
     steps = np.diff(np.array(ladders), axis=1)
     bright = np.log2(np.maximum(np.array(tops), 1.0))
     rises = steps > LOUDER_DB
