@@ -250,7 +250,7 @@ def test_no_note_is_on_two_sides(data: Path) -> None:
     groups = [set(each.ids) for each in (sets.held_out, sets.fresh, sets.foreign, sets.learned)]
     assert all(groups)
     assert sum(len(group) for group in groups) == len(set.union(*groups))
-    assert len(sets.held_out) == len(sets.fresh)
+    assert len(sets.held_out) <= len(sets.fresh) <= 3 * len(sets.held_out)
     assert not set(sets.foreign.instruments) & set(sets.learned.instruments)
     assert choose_sets(data, 50).fresh.ids == sets.fresh.ids
 

@@ -149,6 +149,10 @@ def test_a_comparison_has_equal_n_and_both_embeddings() -> None:
     def heard(n: int, seed: int) -> Heard:
         return Heard(np.zeros((n, 1, 1), np.float16), cloud(n, seed), cloud(n, seed + 50, d=3), [])
 
+    parts = heard(120, 1).parts(50)
+    assert [len(part) for part in parts] == [50, 50]
+    assert not set(parts[0].trained[:, 0].tolist()) & set(parts[1].trained[:, 0].tolist())
+    assert [len(part) for part in heard(20, 1).parts(50)] == [20]
     rows = [compare(heard(120, seed), heard(90, 9)) for seed in range(3)]
     assert {row["n"] for row in rows} == {90}
     mean = over_seeds(rows)

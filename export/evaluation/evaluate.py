@@ -26,7 +26,7 @@ from noisysynth.export.evaluation.candidates import (
     prior_notes,
     rebuilt,
 )
-from noisysynth.export.evaluation.listening import Heard, Listener, compare, over_seeds, with_floor
+from noisysynth.export.evaluation.listening import NOTHING, Heard, Listener, compare, over_seeds, with_floor
 from noisysynth.export.evaluation.metrics import memorised
 from noisysynth.export.evaluation.notes import Audio, NoteSet, RealNote, Sets, Told, drawn
 from noisysynth.export.evaluation.pitch import pitch_figures
@@ -109,7 +109,8 @@ class Evaluation:
         self._player = Player(instrument, sets.sample_rate)
         self._run = ControlNet(instrument).run
         self._listener: Listener | None = None
-        self._heard: dict[str, Heard] = {}
+        self._fresh: list[Heard] = []
+        self._held_out = self._foreign = NOTHING
         self.steps: list[tuple[str, Callable[[], None]]] = [
             ("embedding", self._embedding),
             ("real notes", self._real),
@@ -152,18 +153,19 @@ class Evaluation:
         with self._bar("hearing real notes", total) as progress:
             fresh = self.listener.hear(((real.audio, real.told) for real in sets.fresh), progress)
             fresh = self.listener.calibrate(fresh)
+            self._fresh = fresh.parts(len(sets.held_out))
             held_out = self.listener.hear(((real.audio, real.told) for real in sets.held_out), progress)
             foreign = self.listener.hear(((real.audio, real.told) for real in sets.foreign), progress)
-        self._heard = {"fresh": fresh, "held_out": held_out, "foreign": foreign}
+        self._held_out, self._foreign = held_out, foreign
         self.results["embedding"] = self.listener.embedding.accuracy(held_out.levels, sets.held_out)
         rows = self.results["sets"]
-        rows["floor"] = over_seeds([compare(fresh, held_out)])
+        rows["floor"] = self._against_fresh(held_out)
         rows["floor_halves"] = over_seeds([compare(*_halves(held_out, seed)) for seed in range(_HALVINGS)])
         if len(foreign) > 1:
-            rows["floor_foreign"] = over_seeds([compare(fresh, foreign)])
+            rows["floor_foreign"] = over_seeds([compare(part, foreign) for part in self._fresh])
             rows["floor_foreign_halves"] = over_seeds([compare(*_halves(foreign, seed)) for seed in range(_HALVINGS)])
             # Unseen instruments as a model of the seen ones, at the floor of as many notes.
-            floor = compare(fresh.some(len(foreign)), held_out.some(len(foreign)))
+            floor = self._against_fresh(held_out.some(len(foreign)))
             rows["foreign"] = with_floor(over_seeds([compare(foreign, held_out)]), floor)
         self.results["pitch"]["real"] = pitch_figures(fresh.readings + held_out.readings)
 
@@ -177,10 +179,10 @@ class Evaluation:
                 if seed == _FIRST_SEED:
                     played = self._show_some(played, self.gallery.prior, "drawn from the prior")
                 samples = self.listener.hear(played, progress)
-                against.append(compare(samples, self._heard["held_out"]))
-                if len(self._heard["foreign"]) > 1:
-                    against_foreign.append(compare(samples, self._heard["foreign"]))
-                near.append(memorised(samples.trained, self._heard["fresh"].trained, self._heard["held_out"].trained))
+                against.append(compare(samples, self._held_out))
+                if len(self._foreign) > 1:
+                    against_foreign.append(compare(samples, self._foreign))
+                near += [memorised(samples.trained, part.trained, self._held_out.trained) for part in self._fresh]
                 readings += samples.readings
         rows = self.results["sets"]
         rows["model"] = with_floor(over_seeds(against), rows["floor"])
@@ -206,12 +208,12 @@ class Evaluation:
                 if seed == _FIRST_SEED:
                     played = self._show_some(played, self.gallery.paper, "the paper's model")
                 samples = self.listener.hear(played, progress, with_pitch=False)
-                against.append(compare(samples, self._heard["held_out"]))
+                against.append(compare(samples, self._held_out))
             rows["paper"] = with_floor(over_seeds(against), rows["floor"])
             # How much of its distance is the missing octave above 8 kHz.
             narrow = ((narrowed(real.audio, self.sets.sample_rate), real.told) for real in self.sets.held_out)
             samples = self.listener.hear(narrow, progress, with_pitch=False)
-            rows["real_16k"] = with_floor(over_seeds([compare(samples, self._heard["fresh"])]), rows["floor"])
+            rows["real_16k"] = with_floor(self._against_fresh(samples), rows["floor"])
 
     def _rebuilt(self) -> None:
         """Held-out notes through the encoder, and by their own analysis: compared with the training notes, so that no
@@ -226,7 +228,7 @@ class Evaluation:
                 ((ddsp_resynthesis(real, self._spec), real.told) for real in held_out), progress
             )
         for name, samples in (("rebuilt", by_model), ("ddsp", by_analysis)):
-            rows[name] = with_floor(over_seeds([compare(samples, self._heard["fresh"])]), rows["floor"])
+            rows[name] = with_floor(self._against_fresh(samples), rows["floor"])
             self.results["pitch"][name] = pitch_figures(samples.readings)
         for name, notes, shown in (
             ("held_out", held_out, self.gallery.pairs),
@@ -273,7 +275,7 @@ class Evaluation:
                 with_pitch=False,
             )
         rows = self.results["sets"]
-        rows["noise"] = with_floor(over_seeds([compare(samples, self._heard["fresh"])]), rows["floor"])
+        rows["noise"] = with_floor(self._against_fresh(samples), rows["floor"])
 
     # --- playing
 
@@ -328,6 +330,10 @@ class Evaluation:
         self.gallery.ladders = played[:3]
 
     # --- small things
+
+    def _against_fresh(self, samples: Heard) -> dict[str, Any]:
+        """The samples compared with each part of the training notes that are new to the embedding."""
+        return over_seeds([compare(samples, part) for part in self._fresh])
 
     @property
     def listener(self) -> Listener:

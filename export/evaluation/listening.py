@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.export.evaluation import metrics
-from noisysynth.export.evaluation.embedding import Embedding, heard, stacked
+from noisysynth.export.evaluation.embedding import SIZE, Embedding, heard, stacked
 from noisysynth.export.evaluation.embedding_plain import SIZE as PLAIN_SIZE
 from noisysynth.export.evaluation.embedding_plain import plain_embedding
 from noisysynth.export.evaluation.notes import Audio, Told
@@ -41,6 +41,14 @@ class Heard:
     def some(self, n: int, seed: int = 0) -> Heard:
         """At most n of them, drawn evenly."""
         return self if len(self) <= n else self.rows(np.random.default_rng(seed).permutation(len(self))[:n])
+
+    def parts(self, n: int, seed: int = 0) -> list[Heard]:
+        """As many sets of n of them as there are, at random, without a note in two of them; all of them if fewer."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        return [self.rows(order[i : i + n]) for i in range(0, max(len(self) - n, 0) + 1, n)]
+
+
+NOTHING = Heard(stacked([]), np.zeros((0, SIZE), np.float32), np.zeros((0, PLAIN_SIZE), np.float32), [])
 
 
 class Listener:

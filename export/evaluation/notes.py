@@ -18,6 +18,8 @@ RING_OUT_S = 1.0
 # One training note in five is kept from the embedding, so that it is new to it as a held-out note is.
 KEPT_SHARE = 0.2
 FEWEST_NOTES = 4
+# The floor is measured so many times, each with other notes, where the data have them.
+FLOORS = 3
 _CACHE_BYTES = 1 << 29
 
 Audio = NDArray[np.float32]
@@ -95,10 +97,11 @@ class NoteSet:
 
 @dataclasses.dataclass(frozen=True)
 class Sets:
-    """The notes of an evaluation, n of each kind where there are so many.
+    """The notes of an evaluation; no note is in two sets.
 
-    held_out: of trained instruments, never trained on. fresh: training notes that the embedding never saw. foreign: of
-    instruments never trained on (maybe none). learned: what the embedding learns from. No note is in two of them.
+    held_out: n notes of trained instruments, never trained on. fresh: training notes that the embedding never saw, n at
+    least and FLOORS times as many at most. foreign: at most n notes of instruments never trained on, maybe none.
+    learned: what the embedding learns from.
     """
 
     held_out: NoteSet
@@ -132,7 +135,7 @@ def choose_sets(data: Path, n: int, seed: int = 0) -> Sets:
     n = min(n, len(test), len(kept))
     return Sets(
         held_out=NoteSet("held-out notes", test, drawn(range(len(test)), n, seed)),
-        fresh=NoteSet("training notes", train, drawn(kept, n, seed)),
+        fresh=NoteSet("training notes", train, drawn(kept, FLOORS * n, seed)),
         foreign=NoteSet("held-out instruments", foreign, drawn(range(len(foreign)), n, seed)),
         learned=NoteSet("the embedding's notes", train, learned),
         sample_rate=train.spec.sample_rate,
