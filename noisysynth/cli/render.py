@@ -76,12 +76,12 @@ def render_song(
     import soundfile
     from tqdm import tqdm
 
-    from noisysynth.engine.general_midi import channels_of_song, tell_parts
     from noisysynth.engine.offline import OfflineEngine
     from noisysynth.events import EventKind, make_event
     from noisysynth.factory import default_instrument
     from noisysynth.instrument import read_instrument
     from noisysynth.midi.song import read_song
+    from noisysynth.midi.song_parts import parts_of_song
     from noisysynth.parameters import PARAMETER_INDEX
 
     chosen = read_instrument(instrument or default_instrument())
@@ -97,10 +97,13 @@ def render_song(
         ]
         events = np.concatenate([*settings, events])
     engine = OfflineEngine(chosen, sample_rate)
-    if preset is None and (channels := channels_of_song(chosen, events)):
-        for part in range(1, len(channels)):
-            engine.load(part, chosen)
-        events = np.concatenate([tell_parts(channels), events])
+    settings = []
+    for number, each in enumerate(parts_of_song(chosen, events) if preset is None else ()):
+        engine.load(number, chosen)
+        channel = PARAMETER_INDEX["channel"]
+        settings.append(make_event(EventKind.PARAMETER, channel, each.channel + 1.0, part=number, time=0))
+        settings.append(make_event(EventKind.PRESET, each.index, part=number, time=0))
+    events = np.concatenate([*settings, events])
     n_samples = round(length_s * sample_rate)
     part = out.with_name(f".{out.name}.part")
     bar = tqdm(
