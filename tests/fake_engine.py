@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.checkup import Finding
 from noisysynth.engine.client import EngineClient
-from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, MidiMessage
 from noisysynth.engine.state import SCOPE_LENGTH
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
+from noisysynth.midi.tuning import read_tuning
 from noisysynth.parameters import default_values
 from noisysynth.ui.player import insert_defaults
 
@@ -48,6 +50,14 @@ class FakeEngine(EngineClient):
         self.held: dict[int, float] = {}
         self.recording: Path | None = None
         self.recorded_s = 0.0
+        self.incoming: list[MidiMessage] = []  # by MIDI
+        self.watched = False
+        self.midi_reads = 0
+        self.compiling: tuple[float, str] | None = None
+        self.tones: list[float] = []  # seconds of the test tones asked for
+        self.hushed = False
+        self.findings = [Finding("priority", "advice", "real-time priority is not allowed", "ask for it")]
+        self.tuning: tuple[Path, Path | None] | None = None
         self._phase = 0.0
 
     def _maybe_refuse(self) -> None:
@@ -56,6 +66,9 @@ class FakeEngine(EngineClient):
             raise UserError(line)
 
     # life
+
+    def prepare(self) -> None:
+        """Nothing to be prepared."""
 
     def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0) -> None:
         self._maybe_refuse()
@@ -169,7 +182,38 @@ class FakeEngine(EngineClient):
         lines, self.pending_notices = self.pending_notices, []
         return lines
 
+    def watch_midi(self, on: bool) -> None:
+        self.watched = on
+
+    def midi_messages(self, since: int) -> tuple[list[MidiMessage], int]:
+        self.midi_reads += 1
+        return self.incoming[since:], len(self.incoming)
+
+    def progress(self) -> tuple[float, str] | None:
+        return self.compiling
+
     # requests
+
+    def test_tone(self, seconds: float) -> None:
+        self._maybe_refuse()
+        self.tones.append(seconds)
+
+    def hush(self, on: bool) -> None:
+        self.hushed = on
+
+    def checkup(self) -> list[Finding]:
+        self._maybe_refuse()
+        return list(self.findings)
+
+    def load_tuning(self, scl: Path, kbm: Path | None = None) -> str:
+        self._maybe_refuse()
+        name = read_tuning(scl, kbm).name
+        self.tuning = (scl, kbm)
+        return name
+
+    def reset_tuning(self) -> None:
+        self._maybe_refuse()
+        self.tuning = None
 
     def audio_devices(self) -> list[AudioDevice]:
         self._maybe_refuse()

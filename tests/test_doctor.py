@@ -10,7 +10,8 @@ import servers
 from fake_engine import FakeEngine
 
 from noisysynth.cli import doctor
-from noisysynth.cli.doctor import ADVICE, FINE, PROBLEM, Finding, Measured, recommended
+from noisysynth.engine import checkup
+from noisysynth.engine.checkup import ADVICE, FINE, PROBLEM, Finding, Measured, recommended
 from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.errors import UserError
 
@@ -44,7 +45,7 @@ class DroppingEngine(FakeEngine):
 def engine(monkeypatch: pytest.MonkeyPatch) -> DroppingEngine:
     fake = DroppingEngine()
     monkeypatch.setattr("noisysynth.engine.client.EngineClient", lambda: fake)
-    monkeypatch.setattr(doctor.time, "sleep", lambda _: None)
+    monkeypatch.setattr(checkup.time, "sleep", lambda _: None)
     monkeypatch.setattr(doctor, "CHECKS", ())
     return fake
 
@@ -108,7 +109,7 @@ class TestChecks:
     @pytest.mark.parametrize(("allowed", "level"), [(True, FINE), (False, ADVICE)])
     def test_priority(self, allowed: bool, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("noisysynth.engine.priority.raise_thread_priority", lambda: allowed)
-        monkeypatch.setattr(doctor.sys, "platform", "linux")
+        monkeypatch.setattr(checkup.sys, "platform", "linux")
         (finding,) = doctor.check_priority(None)
         assert finding.level == level
         assert allowed or "limits.d" in finding.todo

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from noisysynth.effects import EFFECTS
 from noisysynth.engine.client import EngineClient
-from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, MidiMessage
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
 from noisysynth.instrument import Instrument, Preset, read_instrument
@@ -22,6 +23,7 @@ from noisysynth.ui.corners import Corners, Pin
 from noisysynth.ui.held_notes import HeldNotes
 from noisysynth.ui.history import Change, History
 from noisysynth.ui.latent_map import LatentMap, Vector
+from noisysynth.ui.nearest import tags_at
 from noisysynth.ui.requests import Requests
 from noisysynth.ui.user_presets import UserPreset, UserPresets
 
@@ -59,6 +61,7 @@ class Player(QObject):
         super().__init__(parent)
         self._client_factory = client_factory
         self._client: EngineClient | None = None  # only while it answers
+        self._coming: EngineClient | None = None  # while it starts
         self.requests = Requests(self)
         self.notes = HeldNotes(self._note_on, self._note_off, self)
         self.instrument: Instrument | None = None
@@ -102,6 +105,7 @@ class Player(QObject):
         self.starting, self.failure = True, ""
         self.engine_changed.emit()
         client, audio = self._client_factory(), self.audio
+        self._coming = client
         muted, osc_port = frozenset(self.muted_midi_inputs), self.osc_port
 
         def work() -> EngineClient:
@@ -120,13 +124,13 @@ class Player(QObject):
         self.requests.ask(work, self._started, self._not_started)
 
     def _started(self, client: EngineClient) -> None:
-        self._client, self.starting = client, False
+        self._client, self._coming, self.starting = client, None, False
         self._preset_changes = client.preset()[1]
         self._send_everything()
         self.engine_changed.emit()
 
     def _not_started(self, line: str) -> None:
-        self.starting, self.failure = False, line
+        self._coming, self.starting, self.failure = None, False, line
         self.noticed.emit(line)
         self.engine_changed.emit()
 
@@ -275,7 +279,7 @@ class Player(QObject):
         at, mine = self.mine_at(index), self.mine
         if at is not None and mine is not None:
             try:
-                mine.write_to(at, path)
+                mine.write_to(at, path, tags_at(self.instrument, self._map, mine.presets[at].values))
                 self.noticed.emit(f"wrote {path}")
             except UserError as error:
                 self.noticed.emit(str(error))
@@ -602,6 +606,19 @@ class Player(QObject):
         """Fundamental of the newest note that sounds; 0 in silence."""
         return self._client.sounding_hz() if self._client is not None else 0.0
 
+    def start_progress(self) -> tuple[float, str] | None:
+        """While the first start compiles the sound: the share that is done, and of what."""
+        return self._coming.progress() if self._coming is not None else None
+
+    def watch_midi(self, on: bool) -> None:
+        """Have incoming MIDI messages kept for `midi_messages`."""
+        if self._client is not None:
+            self._client.watch_midi(on)
+
+    def midi_messages(self, since: int) -> tuple[list[MidiMessage], int]:
+        """From number `since` on, and the number to ask with next."""
+        return self._client.midi_messages(since) if self._client is not None else ([], since)
+
     def poll_notices(self) -> None:
         if self._client is not None:
             for line in self._client.notices():
@@ -682,6 +699,22 @@ class Player(QObject):
         self.learned_changed.emit()
 
     # audio and MIDI settings
+
+    def ask(
+        self,
+        work: Callable[[EngineClient], Any],
+        done: Callable[[Any], None] | None = None,
+        failed: Callable[[str], None] | None = None,
+        by: Requests | None = None,
+    ) -> None:
+        """Have the engine asked something that takes its time. `by`: other hands, for what takes so long that other
+        questions must not wait for it. `failed` gets one line; it is told to the player by default.
+        """
+        client, failed = self._client, failed or self.noticed.emit
+        if client is None:
+            failed(self.failure or "the engine is still starting")
+            return
+        (by or self.requests).ask(lambda: work(client), done, failed)
 
     def ask_devices(
         self,

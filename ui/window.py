@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import factory_instruments
@@ -28,9 +28,13 @@ from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
 from noisysynth.ui.drop import Drop
+from noisysynth.ui.favourites import Favourites
+from noisysynth.ui.first_start import FirstStart
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
+from noisysynth.ui.midi_monitor import MidiMonitor
+from noisysynth.ui.missing_instrument import PresetOpener
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
 from noisysynth.ui.preset_panel import PresetPanel
@@ -38,6 +42,8 @@ from noisysynth.ui.session import Session, instrument_reference, load_session, r
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
+from noisysynth.ui.tunings import Tunings
+from noisysynth.ui.welcome import Step, Welcome
 
 MINIMUM_SIZE = (960, 600)
 DEFAULT_SIZE = (1280, 800)
@@ -61,23 +67,30 @@ class Window(QMainWindow):
         self._restoring = True
         self._closed = False
         self._wanted: dict[str, float] = {}  # the session's values, until the instrument is open
+        self._gone: tuple[str, str] | None = None  # instrument and preset of the session that are not there
         self.setWindowTitle("noisysynth")
         self.setMinimumSize(*MINIMUM_SIZE)
         self.resize(*DEFAULT_SIZE)
 
         self.computer = ComputerKeyboard(self, player.notes)
         self.top = TopBar(player)
-        self.presets = PresetPanel(player)
+        self.presets = PresetPanel(player, Favourites(session_file.parent / "favourites.json", self))
         self.morph = MorphPanel(player)
         self.knobs = KnobPanel(player)
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
+        self.monitor = MidiMonitor(player, self)
         self.songs = SongPlayer(player, self)
-        self.drop = Drop(player, self.songs)
+        self.tunings = Tunings(player, self)
+        self.opener = PresetOpener(player, self)
+        self.drop = Drop(player, self.songs, self.opener, self.tunings)
         self.setAcceptDrops(True)
         self.manual = Manual(self)
+        self._first_start = FirstStart()
         self._lay_out()
+        self.welcome = self._make_welcome()
+        self.welcomed = False
         self._connect()
 
         self._clock = QTimer(self)
@@ -132,6 +145,15 @@ class Window(QMainWindow):
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
         self.top.manual_asked.connect(self.manual.read)
+        self.top.step_asked.connect(self.presets.step)
+        self.top.tuning_asked.connect(self.tunings.ask_file)
+        self.settings.monitor_asked.connect(self.show_monitor)
+        self.presets.import_asked.connect(self.opener.take)
+        self.presets.edited.connect(self._edited)
+        self.presets.favourites.failed.connect(self.status_line.show_notice)
+        self.tunings.changed.connect(lambda: self.status_line.show_tuning(self.tunings.name))
+        self.status_line.tuning_asked.connect(lambda: self._pop_up(self.tunings.menu(), self.status_line.tuning))
+        self.status_line.help_asked.connect(lambda: self._pop_up(self.help_menu(), self.status_line.help))
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -145,6 +167,9 @@ class Window(QMainWindow):
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
             ("Ctrl+R", self.top.recording.toggle),
+            ("Ctrl+M", self.show_monitor),
+            ("Ctrl+T", self.keyboard.tempo.tapped),
+            ("Ctrl+D", self.presets.toggle_favourite),
             ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
@@ -152,10 +177,67 @@ class Window(QMainWindow):
             ("Ctrl+Shift+Z", player.redo),
             ("Ctrl+Y", player.redo),
             ("Ctrl+B", player.compare),
-            ("Ctrl+Up", lambda: player.step_preset(-1)),
-            ("Ctrl+Down", lambda: player.step_preset(1)),
+            ("Ctrl+Up", lambda: self.presets.step(-1)),
+            ("Ctrl+Down", lambda: self.presets.step(1)),
         ):
             QShortcut(QKeySequence(keys), self, action)
+
+    # help
+
+    def _make_welcome(self) -> Welcome:
+        player, letters = self.player, " ".join("ASDFGHJ")
+        steps = (
+            Step(
+                "Play",
+                f"The keys {letters} of your computer play these keys; click them, or plug in a MIDI keyboard.",
+                self.keyboard.keys,
+                "That was a note.",
+            ),
+            Step(
+                "Move the sound",
+                "Hold a note and drag the orange ring: what sounds goes over to what is near.",
+                self.morph.pad,
+                "So it changes while it sounds.",
+            ),
+            Step(
+                "Choose a preset",
+                "Click a name to play it. The star beside it marks a favourite. "
+                "All there is stands in the manual: F1, or Help at the bottom right.",
+                self.presets.list,
+                "It plays now.",
+            ),
+        )
+        welcome = Welcome(self, steps)
+        player.notes.changed.connect(lambda notes: welcome.done(0) if notes else None)
+        self.morph.pad.moved.connect(lambda *_: welcome.done(1))
+        player.preset_changed.connect(lambda _: welcome.done(2))
+        welcome.ended.connect(self._welcome_ended)
+        return welcome
+
+    def welcome_if_new(self) -> None:
+        """At the very first start, and until it was seen to the end or waved away."""
+        if not self.welcomed:
+            self.welcome.begin()
+
+    def _welcome_ended(self) -> None:
+        self.welcomed = True
+        self._edited()
+
+    def help_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Manual\tF1", self.manual.read)
+        menu.addAction("Welcome, in three steps", self.welcome.begin)
+        menu.addAction("MIDI monitor\tCtrl+M", self.show_monitor)
+        return menu
+
+    def _pop_up(self, menu: QMenu, above: QWidget) -> None:
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(above.mapToGlobal(above.rect().topLeft()) - QPoint(0, menu.sizeHint().height()))
+
+    def show_monitor(self) -> None:
+        self.monitor.show()
+        self.monitor.raise_()
+        self.monitor.activateWindow()
 
     # the session
 
@@ -177,6 +259,11 @@ class Window(QMainWindow):
         self.computer.set_base(session.keyboard_base)
         self.morph.scope.show_view(session.view)
         self.morph.motion.restore(session.pad_loop, session.walk_speed_hz)
+        self.presets.audition.setChecked(session.audition)
+        self.tunings.restore(session.tuning_scale, session.tuning_mapping)
+        self.welcomed = session.welcomed
+        if self.presets.favourites.problem:
+            self.status_line.show_notice(self.presets.favourites.problem)
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
@@ -184,6 +271,7 @@ class Window(QMainWindow):
         remembered = resolve_instrument(session.instrument)
         if session.instrument and remembered is None and instrument is None:
             self.status_line.show_notice(f"the last instrument is gone: {session.instrument}")
+            self._gone = (session.instrument, session.preset)
         path = instrument or remembered or factory
         if path is None:
             self._restoring = False
@@ -203,6 +291,9 @@ class Window(QMainWindow):
     def _apply_session(self) -> None:
         self._restoring = False
         self.player.apply_values(self._wanted)
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            self.opener.last_one_gone(*gone)
 
     def session(self) -> Session:
         """What is worth remembering now."""
@@ -221,6 +312,10 @@ class Window(QMainWindow):
             walk_speed_hz=self.morph.motion.speed.value,
             geometry=bytes(self.saveGeometry().toHex().data()).decode("ascii"),
             view=self.morph.scope.view,
+            audition=self.presets.audition.isChecked(),
+            tuning_scale=str(self.tunings.scale or ""),
+            tuning_mapping=str(self.tunings.mapping or ""),
+            welcomed=self.welcomed,
         )
 
     def _edited(self) -> None:
@@ -271,6 +366,8 @@ class Window(QMainWindow):
         """Also gives Python a turn to see Ctrl-C while nothing else happens."""
         if not self._clock.isActive():
             self.player.status()
+        if self.player.starting or self._first_start.share is not None:
+            self._show_first_start()
         self.player.poll_notices()
         self.player.poll_learned()
 
@@ -286,8 +383,13 @@ class Window(QMainWindow):
             self.status_line.show_notice("ready: play with the keys A to P, the mouse or MIDI")
         player.poll_notices()  # what the start had to say comes after "ready"
 
+    def _show_first_start(self) -> None:
+        self._first_start.take(self.player.start_progress())
+        self.status_line.show_progress(self._first_start.share, self._first_start.line)
+        self.welcome.wait(f"There is no sound yet: {self._first_start.line}." if self._first_start.line else "")
+
     def _explain_long_start(self) -> None:
-        if self.player.starting:
+        if self.player.starting and self._first_start.share is None:
             self.status_line.show_notice(
                 "still starting: the sound is compiled for this machine, which only the first start does"
             )
@@ -342,7 +444,9 @@ class Window(QMainWindow):
         if not self._closed:
             self._closed = True
             self.save()
-            self.settings.hide()
+            self.settings.close_for_good()
+            self.monitor.hide()
+            self.opener.dialog.hide()
             self.manual.hide()
             self.hide()
             self._idle.stop()
