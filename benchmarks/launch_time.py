@@ -1,9 +1,10 @@
 """How long it takes from the program's start to the first sound one can play: `python benchmarks/launch_time.py`.
 
-The app with its window, on an X server without a screen and a JACK server with its dummy driver. From the moment at which
-the process is started, a JACK client of this script looks for the app's ports, connects them, and strikes a key every 20
-ms; the first sample above -80 dB is the first possible sound. Every run begins with an empty folder for settings, as the
-very first does, but finds the kernels compiled; `--cold` measures the first start of all, which compiles them.
+The app with its window, on an X server without a screen and a JACK server with its dummy driver. From the moment at
+which the process is started, a JACK client of this script looks for the app's ports, connects them, and strikes a key
+every 20 ms; the first sample above -80 dB is the first possible sound. Every run begins with an empty folder for
+settings, as the very first does, but finds the kernels compiled; `--cold` measures the first start of all, which
+compiles them.
 """
 
 from __future__ import annotations

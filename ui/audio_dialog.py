@@ -31,8 +31,8 @@ class AudioDialog(QDialog):
         self._devices: list[AudioDevice] = []
         self._filling = False
         self.setWindowTitle("Audio and MIDI")
-        self.setMinimumSize(72 * theme.UNIT, 72 * theme.UNIT)
-        self.resize(72 * theme.UNIT, 88 * theme.UNIT)
+        self.setMinimumSize(104 * theme.UNIT, 56 * theme.UNIT)
+        self.resize(112 * theme.UNIT, 64 * theme.UNIT)
 
         self.host = Combo("Host API")
         self.device = Combo("Output device")
@@ -49,7 +49,7 @@ class AudioDialog(QDialog):
         self.error.setWordWrap(True)
         self.error.setTextFormat(Qt.TextFormat.PlainText)
         self.error.setStyleSheet(f"color: {theme.DANGER};")
-        self.error.setMinimumHeight(5 * theme.UNIT)
+        self.error.setMinimumHeight(3 * theme.UNIT)
         self.error.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.inputs: dict[str, CheckBox] = {}
         self._input_column = QVBoxLayout()
@@ -122,12 +122,18 @@ class AudioDialog(QDialog):
         buttons.addStretch()
         buttons.addWidget(close)
 
+        left = QVBoxLayout()
+        left.setSpacing(theme.UNIT)
+        left.addWidget(_panel("Audio", audio))
+        left.addWidget(_panel("MIDI inputs", scroll), 1)
+        panels = QHBoxLayout()
+        panels.setSpacing(theme.UNIT)
+        panels.addLayout(left, 1)
+        panels.addWidget(_panel("What this machine can do", self.checkup), 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * theme.UNIT, 2 * theme.UNIT, 2 * theme.UNIT, 2 * theme.UNIT)
         column.setSpacing(theme.UNIT)
-        column.addWidget(_panel("Audio", audio))
-        column.addWidget(_panel("What this machine can do", self.checkup), 3)
-        column.addWidget(_panel("MIDI inputs", scroll), 2)
+        column.addLayout(panels, 1)
         column.addWidget(self.error)
         column.addLayout(buttons)
 

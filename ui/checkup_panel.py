@@ -59,6 +59,7 @@ class CheckupPanel(QWidget):
         top.setSpacing(theme.UNIT)
         top.addWidget(self.start)
         top.addWidget(self.bar, 1)
+        top.addStretch()
         verdict = QHBoxLayout()
         verdict.setSpacing(theme.UNIT)
         verdict.addWidget(self.verdict, 1)
@@ -82,6 +83,7 @@ class CheckupPanel(QWidget):
         column.addLayout(top)
         column.addLayout(verdict)
         column.addWidget(self.list, 1)
+        column.addStretch()
 
     # what happens
 
@@ -153,7 +155,8 @@ class CheckupPanel(QWidget):
 
     def texts(self) -> list[str]:
         """Every line of what was found, for tests and for reading aloud."""
-        labels = (self._lines.itemAt(i).widget() for i in range(self._lines.count()))
+        items = (self._lines.itemAt(i) for i in range(self._lines.count()))
+        labels = (item.widget() for item in items if item is not None)
         return [label.text() for label in labels if isinstance(label, QLabel) and len(label.text()) > 1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -24,9 +24,10 @@ from noisysynth.ui.player import Player
 
 LOOK_MS = 80
 FROM_NOW_ON = 1 << 62  # a message number that is never reached
+ROW = 3 * theme.UNIT
 ALL_PORTS, ALL_CHANNELS = "All ports", "All channels"
 NOT_AT_FIRST = (Group.CLOCK,)  # 48 lines a second would hide everything else
-WIDTHS = (12 * theme.UNIT, 20 * theme.UNIT, 4 * theme.UNIT, 28 * theme.UNIT)  # of the columns but the last
+WIDTHS = (13 * theme.UNIT, 20 * theme.UNIT, 4 * theme.UNIT, 28 * theme.UNIT)  # of the columns but the last
 
 
 class MidiMonitor(QDialog):
@@ -88,7 +89,7 @@ class MidiMonitor(QDialog):
         table.setShowGrid(False)
         table.setWordWrap(False)
         table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(3 * theme.UNIT)
+        table.verticalHeader().setDefaultSectionSize(ROW)
         return table
 
     def _lay_out(self) -> None:
@@ -97,8 +98,8 @@ class MidiMonitor(QDialog):
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate(WIDTHS):
-            header.resizeSection(column, width)
+        for place, width in enumerate(WIDTHS):
+            header.resizeSection(place, width)
         header.setSectionResizeMode(len(WIDTHS), QHeaderView.ResizeMode.Stretch)
         filters = QHBoxLayout()
         filters.setSpacing(theme.HALF)
@@ -113,9 +114,9 @@ class MidiMonitor(QDialog):
         choices.addWidget(self.clear)
         frame = QFrame()
         frame.setProperty("panel", True)
-        inside = QVBoxLayout(frame)
-        inside.setContentsMargins(theme.UNIT, theme.UNIT, theme.UNIT, theme.UNIT)
-        inside.addWidget(table)
+        self._frame, self._inside = frame, QVBoxLayout(frame)
+        self._inside.addWidget(table)
+        self._leave_whole_rows()
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.UNIT)
         buttons.addWidget(self.copy)
@@ -129,6 +130,15 @@ class MidiMonitor(QDialog):
         column.addWidget(frame, 1)
         column.addLayout(buttons)
 
+    def _leave_whole_rows(self) -> None:
+        """The margin below takes what is left over, or the uppermost row would be cut."""
+        room = self._frame.height() - 2 * theme.UNIT - self.table.horizontalHeader().height()
+        self._inside.setContentsMargins(theme.UNIT, theme.UNIT, theme.UNIT, theme.UNIT + max(room, 0) % ROW)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self._leave_whole_rows)  # once the layout has given the frame its height
+
     # only while somebody sees it
 
     @property
@@ -137,6 +147,7 @@ class MidiMonitor(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self.table.setFocus()
         self._watch(not self.pause.isChecked())
 
     def hideEvent(self, event: QHideEvent) -> None:

@@ -48,7 +48,7 @@ class MissingInstrument(QDialog):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.open = Button()
+        self.open_it = Button()
         self.instead = Button()
         self.look = Button("Look for the instrument file\u2026")
         self.cancel = Button("Leave it")
@@ -59,9 +59,9 @@ class MissingInstrument(QDialog):
         column.setSpacing(theme.UNIT)
         column.addWidget(self.text)
         column.addSpacing(theme.UNIT)
-        for button in (self.open, self.instead, self.look, self.cancel):
+        for button in (self.open_it, self.instead, self.look, self.cancel):
             column.addWidget(button)
-        for button in (self.open, self.instead, self.look):
+        for button in (self.open_it, self.instead, self.look):
             button.clicked.connect(lambda _=False, b=button: self._do(b))
 
     def offer(
@@ -71,12 +71,12 @@ class MissingInstrument(QDialog):
         self.text.setText(text)
         self.text.setAccessibleName(text)
         self._actions = {self.look: look}
-        for button, way in zip((self.open, self.instead), ways, strict=True):
+        for button, way in zip((self.open_it, self.instead), ways, strict=True):
             button.setVisible(way is not None)
             if way is not None:
                 label, self._actions[button] = way
                 button.setText(label.replace("&", "&&"))
-        first = next((button for button in (self.open, self.instead) if button in self._actions), self.look)
+        first = next((button for button in (self.open_it, self.instead) if button in self._actions), self.look)
         first.setDefault(True)
         self.adjustSize()
         self.show()

@@ -21,6 +21,7 @@ CLOCK_GONE_S = 1.0
 LOOK_MS = 250
 LONGEST_GAP_S = 60.0 / TEMPO.minimum  # a tap after so long begins anew
 TAPS = 8
+CAPTION_HEIGHT = 14
 # A tap this far off the beat so far is no slip of the hand but another tempo.
 ANOTHER = 0.25
 
@@ -51,7 +52,7 @@ class TempoBox(ValueControl):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(TEMPO, OURS, parent)
         self.caption = OURS
-        self.setFixedSize(QSize(9 * theme.UNIT, 5 * theme.UNIT))
+        self.setFixedSize(QSize(9 * theme.UNIT, CAPTION_HEIGHT + theme.HALF + theme.BUTTON_HEIGHT))
 
     def set_source(self, caption: str) -> None:
         """OURS or CLOCKS."""
@@ -63,7 +64,7 @@ class TempoBox(ValueControl):
         return f"{self.value:.1f}"
 
     def editor_rect(self) -> QRectF:
-        return QRectF(0, 2 * theme.UNIT, self.width(), 3 * theme.UNIT)
+        return QRectF(0, CAPTION_HEIGHT + theme.HALF, self.width(), theme.BUTTON_HEIGHT)
 
     def mouseDoubleClickEvent(self, event: object) -> None:
         """Nobody wants 120 back by accident in the middle of a song: a double click anywhere types."""
@@ -75,11 +76,11 @@ class TempoBox(ValueControl):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.qcolor(theme.TIMBRE if self.caption == CLOCKS else theme.TEXT_QUIET))
-        painter.drawText(QRectF(0, 0, self.width(), 2 * theme.UNIT), Qt.AlignmentFlag.AlignCenter, self.caption)
-        box = QRectF(0.5, 2 * theme.UNIT + 0.5, self.width() - 1, 3 * theme.UNIT - 1)
+        painter.drawText(QRectF(0, 0, self.width(), CAPTION_HEIGHT), Qt.AlignmentFlag.AlignCenter, self.caption)
+        box = self.editor_rect().adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.qcolor(theme.RAISED_HOVER if self.hovered or self.held else theme.WELL))
-        painter.drawRoundedRect(box, theme.HALF, theme.HALF)
+        painter.drawRoundedRect(box, theme.RADIUS, theme.RADIUS)
         painter.setFont(theme.font(theme.BODY, QFont.Weight.DemiBold))
         painter.setPen(theme.qcolor(theme.TEXT))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.number())
@@ -108,6 +109,7 @@ class TempoPanel(QWidget):
         column.setSpacing(theme.UNIT)
         column.addStretch()
         column.addWidget(self.box)
+        column.addSpacing(CAPTION_HEIGHT + theme.HALF)  # level with the buttons beside it
         column.addWidget(self.tap)
         column.addStretch()
         player.parameter_changed.connect(self._show)

@@ -149,6 +149,8 @@ def style_sheet() -> str:
     QPushButton:focus {{ border-color: {ACCENT}; }}
     QPushButton:disabled {{ color: {TEXT_QUIET}; background: {PANEL}; }}
     QPushButton:checked {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
+    QPushButton[primary="true"] {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
+    QPushButton[primary="true"]:focus {{ border-color: {TEXT}; }}
     QPushButton[letter="true"] {{ padding: 0; }}
     QPushButton[chip="true"] {{
         min-height: {3 * UNIT - 2}px; max-height: {3 * UNIT - 2}px; padding: 0 {UNIT}px;
@@ -206,7 +208,7 @@ def style_sheet() -> str:
     QTableView::item {{ padding: 0 {HALF}px; border: none; }}
     QHeaderView {{ background: transparent; }}
     QHeaderView::section {{
-        background: {PANEL}; color: {TEXT_QUIET}; border: none; border-bottom: 1px solid {LINE}; padding: 0 {HALF}px;
+        background: {PANEL}; color: {TEXT_QUIET}; border: none; border-bottom: 1px solid {LINE}; padding: 0 7px;
         height: {3 * UNIT}px; font-size: {SMALL}px; font-weight: 600;
     }}
     QProgressBar {{ background: {WELL}; border: 1px solid {LINE}; border-radius: {HALF}px; max-height: {UNIT}px; }}

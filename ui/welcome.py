@@ -96,7 +96,7 @@ class Welcome(QObject):
         self.card.setObjectName("welcome")
         self.card.setAccessibleName("Welcome")
         self.card.setStyleSheet(
-            f"#welcome {{ background: {theme.RAISED}; border: 1px solid {theme.ACCENT};"
+            f"#welcome {{ background: {theme.PANEL}; border: 1px solid {theme.ACCENT};"
             f" border-radius: {theme.RADIUS}px; }}"
         )
         self.card.setFixedWidth(WIDTH)
@@ -109,6 +109,7 @@ class Welcome(QObject):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.skip, self.back, self.next = Button("Skip"), Button("Back"), Button("Next")
+        self.next.setProperty("primary", True)
         self.skip.setToolTip("Do not show this again; Help at the bottom right has it")
         self.skip.clicked.connect(self.end)
         self.back.clicked.connect(lambda: self._turn(self._at - 1))
@@ -213,7 +214,9 @@ class Welcome(QObject):
 
 
 def place_beside(target: QRect, width: int, height: int, room: QRect) -> QRect:
-    """A place of this size in `room` beside `target`: above, right, left or below it; on it where nothing else fits."""
+    """A place of this size in `room` beside `target`: above, right, left or below it (of a tall one, sideways first);
+    on it where nothing else fits.
+    """
     inside = room.adjusted(theme.UNIT, theme.UNIT, -theme.UNIT, -theme.UNIT)
     middle = target.center()
     places: tuple[Callable[[], QPoint], ...] = (
@@ -222,7 +225,8 @@ def place_beside(target: QRect, width: int, height: int, room: QRect) -> QRect:
         lambda: QPoint(target.left() - GAP - width, middle.y() - height // 2),
         lambda: QPoint(middle.x() - width // 2, target.bottom() + GAP),
     )
-    for place in places:
+    tall = target.height() > target.width()
+    for place in sorted(places, key=lambda place: tall and place not in places[1:3]):
         corner = place()
         card = QRect(corner.x(), corner.y(), width, height)
         card.moveLeft(min(max(card.left(), inside.left()), inside.right() - width))

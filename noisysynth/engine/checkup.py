@@ -27,6 +27,7 @@ CHORD = (36, 43, 48, 52, 55, 60, 64, 67)
 SETTLE_S = 0.5
 # A late frame bends a note's way unheard; more than this share of 250 a second and voice is no accident.
 _LATE_SHARE = 0.01
+_SAME_LATENCY = 1.01
 # Refills come every 12 ms, and rendering and Python want most of that.
 _SLOW_NETWORK_S = 0.004
 
@@ -159,10 +160,14 @@ def hold_chord(client: EngineClient, block_size: int, seconds: float, idle_under
 
 
 def recommended(measured: Sequence[Measured]) -> Measured | None:
-    """The smallest block size from which on all held: one that held by luck between two that did not is none."""
-    best = None
+    """The block size with the least latency, of those from which on all held: one that held by luck between two that
+    did not is none. Of several with this latency the largest: where a sound server has blocks of its own, smaller ones
+    of ours only cost more.
+    """
+    held: list[Measured] = []
     for each in sorted(measured, key=lambda each: each.block_size, reverse=True):
         if not each.held:
             break
-        best = each
-    return best
+        held.append(each)
+    least_ms = min((each.latency_ms for each in held), default=0.0)
+    return next((each for each in held if each.latency_ms <= least_ms * _SAME_LATENCY), None)

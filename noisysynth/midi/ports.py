@@ -62,8 +62,8 @@ class MidiInputs:
 
     receive: called with each event, and when it came, from MIDI's own threads, so it must be quick. tell: called with
     one line when a port comes, goes or fails. observe: called like `receive`, after it, with every message as it came.
-    Devices are taken from one system MIDI, so that a keyboard known to both ALSA and JACK does not play twice: from JACK
-    where it shows any. The virtual port is offered on all of them.
+    Devices are taken from one system MIDI, so that a keyboard known to both ALSA and JACK does not play twice: from
+    JACK where it shows any. The virtual port is offered on all of them.
 
     rtmidi is called by one thread alone. When a system hangs, so does this thread, and nobody else.
     """
