@@ -121,7 +121,7 @@ class FakeEngine(EngineClient):
 
     def status(self) -> EngineStatus:
         self.status_reads += 1
-        level = min(0.25 * sum(self.held.values()), 0.99)
+        level = min(0.25 * sum(dict(self.held).values()), 0.99)
         values: dict[str, Any] = {
             "alive": True,
             "audio_running": self.sound,
@@ -147,7 +147,7 @@ class FakeEngine(EngineClient):
         time_s = (np.arange(SCOPE_LENGTH) + self._phase) / SAMPLE_RATE
         self._phase += 800.0
         mono = np.zeros(SCOPE_LENGTH)
-        for pitch, velocity in self.held.items():
+        for pitch, velocity in dict(self.held).items():  # others may press keys meanwhile
             f0_hz = 440.0 * 2.0 ** ((pitch - 69) / 12)
             for partial in range(1, 9):
                 mono += 0.2 * velocity / partial * np.sin(2 * np.pi * f0_hz * partial * time_s + partial)
