@@ -15,6 +15,7 @@ from noisysynth.instrument import Preset, instrument_name
 from noisysynth.ui import missing_instrument
 from noisysynth.ui.missing_instrument import MissingInstrument, PresetOpener, find_instrument
 from noisysynth.ui.nearest import nearest
+from noisysynth.ui.part_data import PartData, RackData
 from noisysynth.ui.session import Session, save_session
 from noisysynth.ui.window import Window
 
@@ -146,7 +147,8 @@ def test_a_sessions_instrument_that_moved_is_found_again(
     replacement = write_test_instrument(tmp_path / "Factory.noisy", name="Factory")
     monkeypatch.setattr("noisysynth.ui.window.factory_instruments", lambda: [replacement])
     last = open_window(instrument=moved).player.presets[1].name
-    save_session(session_file, Session(str(tmp_path / "gone" / "Grand.noisy"), last))
+    part = PartData(str(tmp_path / "gone" / "Grand.noisy"), "Grand", last)
+    save_session(session_file, Session(RackData({0: part})))
     window = open_window(instrument=None)
     assert window.top.instrument.name == "Factory"
     dialog = shown(window.opener, qtbot)

@@ -12,7 +12,10 @@ from noisysynth.ui.player import Player
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.tunings import Tunings
 
-WHAT = "drop an instrument (.noisy), a preset (.noisypreset), a Scala tuning (.scl, .kbm) or a MIDI song (.mid)"
+WHAT = (
+    "drop an instrument (.noisy), a preset (.noisypreset), a rack (.noisyrack), a Scala tuning (.scl, .kbm) "
+    "or a MIDI song (.mid)"
+)
 TUNINGS = (".scl", ".kbm")
 
 
@@ -25,6 +28,7 @@ class Drop:
         self._actions: dict[str, Callable[[Path], None]] = {
             ".noisy": player.open_instrument,
             ".noisypreset": presets.take,
+            ".noisyrack": player.rack.read_file,
             ".mid": songs.play,
             ".midi": songs.play,
         }

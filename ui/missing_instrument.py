@@ -14,8 +14,10 @@ from noisysynth.instrument import instrument_name
 from noisysynth.ui import theme
 from noisysynth.ui.controls.standard import Button
 from noisysynth.ui.nearest import nearest
+from noisysynth.ui.part_data import PartData
 from noisysynth.ui.player import Player
 from noisysynth.ui.recording import recordings_folder
+from noisysynth.ui.references import FACTORY_PREFIX
 from noisysynth.ui.user_presets import read_preset_file
 
 MOST_FILES = 300  # looked into, in each folder
@@ -113,10 +115,10 @@ class PresetOpener(QObject):
         else:
             self._offer(given.instrument, given.preset.name, given.tags, path)
 
-    def last_one_gone(self, reference: str, preset: str) -> None:
+    def last_one_gone(self, data: PartData) -> None:
         """The session's instrument is not there any more, and another one plays."""
-        path = Path(reference.partition(":")[2] or reference)
-        self._offer(path.stem, preset, (), None, path.parent)
+        path = Path(data.instrument.removeprefix(FACTORY_PREFIX))
+        self._offer(data.name or path.stem, data.preset or "", (), None, path.parent)
 
     def _offer(self, name: str, preset: str, tags: tuple[str, ...], path: Path | None, *near: Path) -> None:
         folders = [factory.FOLDER, *near, *self._folders(path)]

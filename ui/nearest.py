@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
-
-import numpy as np
-
-from noisysynth.instrument import Instrument
-from noisysynth.ui.latent_map import LatentMap
 
 _TAG, _NAME = 2.0, 3.0  # what a shared tag and a shared word of the name count, beside likeness of spelling (0..1)
 _LEAST = 0.5  # below that, nothing is near
@@ -40,14 +35,3 @@ def nearest(name: str, tags: Iterable[str], presets: Sequence[Tagged]) -> int | 
 
 def _words(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
-
-
-def tags_at(
-    instrument: Instrument | None, latent_map: LatentMap | None, values: Mapping[str, float]
-) -> tuple[str, ...]:
-    """Name and tags of the instrument's preset that sounds most at a place of the pad."""
-    if instrument is None or latent_map is None:
-        return ()
-    weights = latent_map.weights(values.get("pad_x", 0.0), values.get("pad_y", 0.0))
-    preset = instrument.presets[int(np.argmax(weights))]
-    return (preset.name, *preset.tags)
