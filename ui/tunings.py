@@ -35,11 +35,11 @@ class Tunings(QObject):
         scale = scales[-1] if scales else self.scale
         # A mapping is made for a scale: another scale does not keep it.
         mapping = mappings[-1] if mappings else None
-        if scale is None:
-            self._player.noticed.emit(f"{mapping.name if mapping else ''} says how a scale lies on the keys: "
-                                      "drop the scale (.scl), too")  # fmt: skip
-            return
-        self._load(scale, mapping)
+        if scale is not None:
+            self._load(scale, mapping)
+        elif mapping is not None:
+            line = f"{mapping.name} says how a scale lies on the keys: drop the scale (.scl), too"
+            self._player.noticed.emit(line)
 
     def restore(self, scale: str, mapping: str) -> None:
         """What a session kept: loaded once there is an engine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from noisysynth.ui.controls.standard import Button
 WIDTH = 44 * theme.UNIT
 GAP = 2 * theme.UNIT
 POINTER = 1.5 * theme.UNIT
+BORDER = 1
 DONE = "\u2713  "
 
 
@@ -88,6 +89,7 @@ class Welcome(QObject):
         super().__init__(window)
         self._window = window
         self._steps = steps
+        self._watched = (window, *(step.target for step in steps))
         self._at = -1
         self._waiting = ""
         self.pointer = _Pointer(window)
@@ -96,7 +98,7 @@ class Welcome(QObject):
         self.card.setObjectName("welcome")
         self.card.setAccessibleName("Welcome")
         self.card.setStyleSheet(
-            f"#welcome {{ background: {theme.PANEL}; border: 1px solid {theme.ACCENT};"
+            f"#welcome {{ background: {theme.PANEL}; border: {BORDER}px solid {theme.ACCENT};"
             f" border-radius: {theme.RADIUS}px; }}"
         )
         self.card.setFixedWidth(WIDTH)
@@ -140,13 +142,15 @@ class Welcome(QObject):
     def begin(self) -> None:
         """From the first step on."""
         if not self.active:
-            self._window.installEventFilter(self)
+            for each in self._watched:
+                each.installEventFilter(self)
         self._turn(0)
 
     def end(self) -> None:
         if self.active:
             self._at = -1
-            self._window.removeEventFilter(self)
+            for each in self._watched:
+                each.removeEventFilter(self)
             self.card.hide()
             self.pointer.hide()
             self.ended.emit()
@@ -188,8 +192,8 @@ class Welcome(QObject):
     # where it stands
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
-            self._place()
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+            QTimer.singleShot(0, self._place)  # once everything has its place
         return False
 
     def _place(self) -> None:
@@ -210,7 +214,8 @@ class Welcome(QObject):
         layout = self.card.layout()
         assert layout is not None
         layout.activate()
-        return layout.heightForWidth(WIDTH) if layout.hasHeightForWidth() else layout.sizeHint().height()
+        inside = WIDTH - 2 * BORDER  # the frame's line takes room, too
+        return layout.heightForWidth(inside) + 2 * BORDER + theme.HALF
 
 
 def place_beside(target: QRect, width: int, height: int, room: QRect) -> QRect:
