@@ -32,7 +32,7 @@ class AudioDialog(QDialog):
         self._filling = False
         self.setWindowTitle("Audio and MIDI")
         self.setMinimumSize(104 * theme.UNIT, 56 * theme.UNIT)
-        self.resize(112 * theme.UNIT, 64 * theme.UNIT)
+        self.resize(118 * theme.UNIT, 64 * theme.UNIT)
 
         self.host = Combo("Host API")
         self.device = Combo("Output device")

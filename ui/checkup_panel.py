@@ -113,7 +113,7 @@ class CheckupPanel(QWidget):
             self.verdict.setText("measuring: nothing is heard for a while")
         elif best is not None:
             self.use.setText(f"Use {best.block_size} samples")
-            self.verdict.setText(f"Recommended: {best.block_size} samples, {best.latency_ms:.1f} ms of latency")
+            self.verdict.setText(f"Recommended: {best.block_size} samples, {best.latency_ms:.1f} ms")
         elif self._lines.count():
             self.verdict.setText("No block size held without dropouts: close other programs and measure again")
         self.verdict.setAccessibleName(self.verdict.text())

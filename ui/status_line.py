@@ -57,6 +57,7 @@ class StatusLine(QWidget):
     def show_progress(self, share: float | None, line: str = "") -> None:
         """A bar, and a line that is not kept; None: the work is over."""
         self.progress.setVisible(share is not None)
+        self.hint.setVisible(share is None)  # the line needs its room
         if share is not None:
             self.progress.setValue(round(100 * share))
             self.notice.set_text(line)
