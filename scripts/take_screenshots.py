@@ -163,7 +163,7 @@ def take_pictures(scratch: Path, width: int, height: int, label: str) -> list[Pa
             if step:
                 window.welcome.next.click()
             else:
-                window.welcome.begin()
+                window.begin_welcome()
             run(PAGE_S)
             take(window, f"welcome-{step + 1}")
         window.welcome.end()

@@ -33,8 +33,10 @@ def test_it_comes_by_itself_once_and_then_from_help(open_window: OpenWindow, qtb
     again = open_window(instrument=None)
     again.welcome_if_new()
     assert not again.welcome.active
+    again.knobs.turn_to("Rack")  # where pad and presets are not seen
     next(action for action in again.help_menu().actions() if action.text().startswith("Welcome")).trigger()
     assert again.welcome.card.isVisible()
+    assert all(step.target.isVisible() for step in again.welcome._steps)
 
 
 def test_an_unseen_welcome_comes_again(open_window: OpenWindow) -> None:

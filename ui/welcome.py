@@ -205,7 +205,10 @@ class Welcome(QObject):
         self.card.setFixedHeight(self._height())
         card = place_beside(around, self.card.size().width(), self.card.height(), self._window.rect())
         self.card.setGeometry(card)
-        self.pointer.show_at(around, card)
+        if target.isVisible():
+            self.pointer.show_at(around, card)
+        else:  # another page was turned to
+            self.pointer.hide()
         self.card.show()
         self.pointer.raise_()
         self.card.raise_()

@@ -240,7 +240,12 @@ class Window(QMainWindow):
     def welcome_if_new(self) -> None:
         """At the very first start, and until it was seen to the end or waved away."""
         if not self.welcomed:
-            self.welcome.begin()
+            self.begin_welcome()
+
+    def begin_welcome(self) -> None:
+        """On the page where all that it speaks of is seen."""
+        self.knobs.tabs.setCurrentIndex(0)
+        self.welcome.begin()
 
     def _welcome_ended(self) -> None:
         self.welcomed = True
@@ -249,7 +254,7 @@ class Window(QMainWindow):
     def help_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.addAction("Manual\tF1", self.manual.read)
-        menu.addAction("Welcome, in three steps", self.welcome.begin)
+        menu.addAction("Welcome, in three steps", self.begin_welcome)
         menu.addAction("MIDI monitor\tCtrl+M", self.show_monitor)
         return menu
 
