@@ -69,6 +69,7 @@ def test_a_mapping_goes_with_its_scale(
     assert engine.tuning is None
     drop(window, mapping, scale)  # whatever the order
     qtbot.waitUntil(lambda: engine.tuning == (scale, mapping))
+    qtbot.waitUntil(lambda: window.tunings.mapping == mapping)  # the answer has come
     drop(window, scale)
     qtbot.waitUntil(lambda: engine.tuning == (scale, None))
     qtbot.waitUntil(lambda: window.tunings.mapping is None)
