@@ -432,6 +432,7 @@ class PresetPanel(QFrame):
         while (item := layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()  # it may stay for a moment
                 widget.deleteLater()
         self.chips = {}
         self.favourites_chip = self._chip(FAVOURITES, "Only favourites")
