@@ -86,7 +86,10 @@ def read_source(run_dir: Path, which: str = "last") -> Source:
 
     from noisysynth.export.source import Source, TrainingNotes
     from noisysynth.train.checkpoint import load_run
+    from noisysynth.train.noisygan.config import find_config
 
+    if find_config(str(run_dir / "config.json")) is not None:
+        raise UserError(f"{run_dir}: the paper's model knows no keys, so it cannot be played; train another config")
     run = load_run(run_dir, which)
     notes = TrainingNotes(
         z=np.asarray(run.latents.z, np.float32),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from noisysynth.errors import UserError
 from noisysynth.train.config import PRESETS, TrainConfig, load_config
+from noisysynth.train.noisygan import config as noisygan
 
 if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is known to be good
     from noisysynth.train.note_bank import Note
@@ -44,11 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
-        help=f"{', '.join(PRESETS)}, or a JSON file of settings that differ from quick's (default: quick)",
+        help=f"{', '.join((*PRESETS, *noisygan.PRESETS))}, or a JSON file of settings that differ from quick's "
+        "(default: quick)",
     )
     parser.add_argument("--minutes", type=_positive, help="wall time, counted over all resumptions")
     parser.add_argument("--steps", type=_whole, help="number of steps, instead of a time")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument("--figures", action="store_true", help="of noisygan: write figures and sounds only")
     return parser
 
 
@@ -70,6 +73,10 @@ def _run(options: argparse.Namespace) -> int:
     config = _config(options)
     if not options.data.exists():
         raise UserError(f"no prepared data at {options.data}; make it with noisysynth-dataset")
+    if isinstance(config, noisygan.NoisyganConfig):
+        return _run_noisygan(options, config)
+    if options.figures:
+        raise UserError("--figures are of the paper's model; see --config noisygan")
     from noisysynth.train.trainer import train
 
     data = read_data(options.data, config)
@@ -77,11 +84,25 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainConfig:
-    """As asked for; when resuming without a word, the run's own."""
-    if options.config is None and options.resume and (options.out / "config.json").is_file():
-        return load_config(str(options.out / "config.json"))
-    return load_config(options.config or "quick")
+def _run_noisygan(options: argparse.Namespace, config: noisygan.NoisyganConfig) -> int:
+    from noisysynth.train.noisygan.data import read_notes
+    from noisysynth.train.noisygan.figures import write_figures
+    from noisysynth.train.noisygan.training import train as train_noisygan
+
+    notes = read_notes(options.data, config)
+    if not options.figures:
+        train_noisygan(notes, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+    written = write_figures(options.out, notes)
+    print(f"{len(written)} figures and sounds in {options.out / 'figures'} and {options.out / 'sounds'}")
+    return 0
+
+
+def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfig:
+    """As asked for; when going on with a run without a word, the run's own."""
+    name = options.config or "quick"
+    if options.config is None and (options.resume or options.figures) and (options.out / "config.json").is_file():
+        name = str(options.out / "config.json")
+    return noisygan.find_config(name) or load_config(name)
 
 
 def read_data(path: Path, config: TrainConfig) -> TrainingData:
