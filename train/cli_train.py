@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from noisysynth.errors import UserError
 from noisysynth.train.config import PRESETS, TrainConfig, load_config
 from noisysynth.train.noisygan import config as noisygan
+from noisysynth.train.phrases import config as phrases
 
 if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is known to be good
     from noisysynth.train.note_bank import Note
@@ -40,13 +41,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a control network on data that noisysynth-dataset prepared.",
         epilog="Watch with: tensorboard --logdir RUN/tensorboard. Then: noisysynth-export RUN OUT.noisy",
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of prepared data")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of prepared data; of phrases: a .sf2 or recordings",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
-        help=f"{', '.join((*PRESETS, *noisygan.PRESETS))}, or a JSON file of settings that differ from quick's "
-        "(default: quick)",
+        help=f"{', '.join((*PRESETS, *noisygan.PRESETS, *phrases.PRESETS))}, or a JSON file of settings that differ "
+        "from quick's (default: quick)",
     )
     parser.add_argument("--minutes", type=_positive, help="wall time, counted over all resumptions")
     parser.add_argument("--steps", type=_whole, help="number of steps, instead of a time")
@@ -77,6 +84,8 @@ def _run(options: argparse.Namespace) -> int:
         return _run_noisygan(options, config)
     if options.figures:
         raise UserError("--figures are of the paper's model; see --config noisygan")
+    if isinstance(config, phrases.PhrasesConfig):
+        return _run_phrases(options, config)
     from noisysynth.train.trainer import train
 
     data = read_data(options.data, config)
@@ -97,12 +106,21 @@ def _run_noisygan(options: argparse.Namespace, config: noisygan.NoisyganConfig) 
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfig:
+def _run_phrases(options: argparse.Namespace, config: phrases.PhrasesConfig) -> int:
+    from noisysynth.train.phrases.data import read_phrases
+    from noisysynth.train.phrases.training import train as train_phrases
+
+    bank = read_phrases(options.data, config)
+    train_phrases(bank, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+    return 0
+
+
+def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfig | phrases.PhrasesConfig:
     """As asked for; when going on with a run without a word, the run's own."""
     name = options.config or "quick"
     if options.config is None and (options.resume or options.figures) and (options.out / "config.json").is_file():
         name = str(options.out / "config.json")
-    return noisygan.find_config(name) or load_config(name)
+    return noisygan.find_config(name) or phrases.find_config(name) or load_config(name)
 
 
 def read_data(path: Path, config: TrainConfig) -> TrainingData:

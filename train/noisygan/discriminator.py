@@ -63,7 +63,11 @@ class Discriminator(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Logits [B] of audio [B, N_SAMPLES]; their sigmoid is the paper's output."""
-        return self.layers(self.mfcc(audio).unsqueeze(1)).squeeze(-1)
+        return self.score(self.mfcc(audio))
+
+    def score(self, mfcc: Tensor) -> Tensor:
+        """Logits [B] of coefficients [B, F, 30]."""
+        return self.layers(mfcc.unsqueeze(1)).squeeze(-1)
 
 
 def _mel_matrix() -> NDArray[np.float32]:

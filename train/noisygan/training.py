@@ -22,12 +22,13 @@ from tqdm import tqdm
 
 import noisysynth
 from noisysynth.errors import UserError
-from noisysynth.train.checkpoint import checkpoint_paths, load_checkpoint, save_checkpoint, write_atomically, write_json
+from noisysynth.train.checkpoint import save_checkpoint, write_atomically, write_json
 from noisysynth.train.interrupt import interrupt_flag
 from noisysynth.train.noisygan.config import NoisyganConfig
 from noisysynth.train.noisygan.data import RealNotes
 from noisysynth.train.noisygan.discriminator import Discriminator
 from noisysynth.train.noisygan.generator import Generator
+from noisysynth.train.noisygan.run_folder import claim, newest_state, not_finite
 from noisysynth.train.report import Report
 
 
@@ -100,7 +101,15 @@ def train(
     minutes = config.minutes if minutes is None else minutes
     trainee = Trainee(config)
     described = {"config": json.dumps(config.to_json())}
-    last_checkpoint = _resume(trainee, run_dir, described, data) if resume else _claim(run_dir)
+    last_checkpoint: Path | None = None
+    if resume:
+        last_checkpoint, state = newest_state(run_dir, described, data.description.get("dataset"))
+        try:
+            trainee.load(state)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise UserError(f"{last_checkpoint} does not fit this version ({type(error).__name__})") from error
+    else:
+        claim(run_dir)
     write_json(run_dir / "config.json", config.to_json())
     report = Report(run_dir, trainee.step)
     report.text("config", config.to_json())
@@ -111,7 +120,7 @@ def train(
     def save() -> Path:
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             if not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
-                raise _not_finite(f"a weight of the {name}", trainee.step, last_checkpoint)
+                raise not_finite(f"a weight of the {name}", trainee.step, last_checkpoint)
         training = {
             **data.description,
             "steps": trainee.step,
@@ -159,7 +168,7 @@ def train(
             g_loss.backward()
             norm = nn.utils.clip_grad_norm_(generator.parameters(), config.gradient_clip)
             if not math.isfinite(d_loss.item() + g_loss.item() + norm.item()):
-                raise _not_finite("a loss or gradient", trainee.step, last_checkpoint)
+                raise not_finite("a loss or gradient", trainee.step, last_checkpoint)
             trainee.g_optimizer.step()
 
             scores = (torch.sigmoid(logits).mean().item() for logits in (real_logits, fake_logits))
@@ -182,44 +191,9 @@ def train(
     return trainee.step
 
 
-def _claim(run_dir: Path) -> Path | None:
-    if checkpoint_paths(run_dir):
-        raise UserError(f"{run_dir} already holds a run; go on with --resume, or choose another folder")
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {run_dir}: {error}") from error
-    return None
-
-
-def _resume(trainee: Trainee, run_dir: Path, described: dict[str, str], data: RealNotes) -> Path:
-    paths = checkpoint_paths(run_dir)
-    if not paths:
-        raise UserError(f"{run_dir} has no checkpoint to resume from; start without --resume")
-    state = load_checkpoint(paths[-1])
-    try:
-        for what, text in described.items():
-            if json.loads(state[what]) != json.loads(text):
-                raise UserError(
-                    f"{run_dir} was trained with another {what}; resume with that, or choose another folder"
-                )
-        trained_on = json.loads(state["training"])
-        if trained_on.get("dataset") != data.description.get("dataset"):
-            raise UserError(f"{run_dir} was trained on another data set, {trained_on.get('dataset')}")
-        trainee.load(state)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"{paths[-1]} does not fit this version ({type(error).__name__})") from error
-    return paths[-1]
-
-
 def _write_losses(path: Path, losses: list[Losses]) -> None:
     text = io.StringIO()
     text.write(",".join(("step", *Losses._fields)) + "\n")
     for step, row in enumerate(losses, start=1):
         text.write(f"{step}," + ",".join(f"{value:.6g}" for value in row) + "\n")
     write_atomically(path, lambda file: file.write(text.getvalue().encode()))
-
-
-def _not_finite(what: str, step: int, last_checkpoint: Path | None) -> UserError:
-    good = f"the last good checkpoint is {last_checkpoint}" if last_checkpoint else "there is no good checkpoint yet"
-    return UserError(f"{what} became NaN or infinite at step {step}; {good}")
