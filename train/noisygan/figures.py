@@ -99,7 +99,8 @@ def _draw_spectrogram(axis: Any, audio: NDArray[np.float32]) -> None:
     level_db = 20.0 * np.log10(spectrum / max(float(spectrum.max()), 1e-12) + 1e-12)
     level_db = _STEP_DB * np.round(np.maximum(level_db, _FLOOR_DB) / _STEP_DB)
     extent = (0.0, len(audio) / SAMPLE_RATE, 0.0, 0.5e-3 * SAMPLE_RATE)
-    axis.imshow(level_db, origin="lower", aspect="auto", cmap="magma", vmin=_FLOOR_DB, vmax=0.0, extent=extent)
+    colours = {"cmap": "magma", "vmin": _FLOOR_DB, "vmax": 0.0, "interpolation": "nearest"}
+    axis.imshow(level_db, origin="lower", aspect="auto", extent=extent, **colours)
 
 
 def _draw_waveform(axis: Any, audio: NDArray[np.float32]) -> None:
