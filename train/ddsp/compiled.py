@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from noisysynth.dsp.harmonic import render_harmonics
 from noisysynth.dsp.noise import MAX_SEGMENT, band_noise_loops
@@ -51,6 +52,7 @@ class Harmonics(torch.autograd.Function):
         return torch.from_numpy(audio).to(f0_hz.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         f0_hz, amplitudes = ctx.saved_tensors
         hop, device = ctx.hop, f0_hz.device
@@ -80,6 +82,7 @@ class Partials(torch.autograd.Function):
         return torch.from_numpy(audio).to(f0_hz.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         f0_hz, amplitudes, ratios = ctx.saved_tensors
         amps = array(amplitudes)
@@ -121,6 +124,7 @@ class Noise(torch.autograd.Function):
         return torch.from_numpy(audio).to(gains.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         loops, lengths = band_noise_loops(ctx.sample_rate, ctx.shape[2])
         grad = array(grads[0])
@@ -142,6 +146,7 @@ class Wavetables(torch.autograd.Function):
         return torch.from_numpy(audio).to(f0_hz.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         f0_hz, weights, levels = ctx.saved_tensors
         arguments = Wavetables._arguments(f0_hz, weights, levels, ctx.sample_rate, ctx.hop)

@@ -16,6 +16,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from noisysynth.train.ddsp.phase import frequency_gradient, highest_hz, segment_phases
 
@@ -142,6 +143,7 @@ class FusedPartials(torch.autograd.Function):
         return audio
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         f0_hz, amplitudes, ratios = ctx.saved_tensors
         sample_rate, hop = ctx.sample_rate, ctx.hop

@@ -1,8 +1,8 @@
 """Phase of the fundamental between frames, and the way of gradients back through it.
 
 Frequency goes linearly in Hz from frame to frame, so sample i of a segment has the phase
-`turns + i * (slope + bend * i)`. Turns at the frames are summed in float64 and are not wrapped: they stay exact to
-1e-8 turns for partial 100 of a note of an hour, and whoever wraps them does so after multiplying them.
+`turns + i * (slope + bend * i)`. Turns at the frames are float64, and are not wrapped: partials that are no multiples
+of f0 need the whole turns. They are summed in such a way that partial 100 is right to 1e-7 turns after an hour.
 """
 
 from __future__ import annotations
@@ -17,8 +17,17 @@ def segment_phases(f0_hz: Tensor, sample_rate: float, hop: int) -> tuple[Tensor,
     rise = f0_hz[:, 1:].double() - start
     slope = (start - 0.5 * rise / hop) / sample_rate
     bend = 0.5 * rise / (hop * sample_rate)
-    whole = hop * (slope + bend * hop)
-    return torch.cumsum(whole, 1) - whole, slope, bend
+    own = hop * (slope + bend * hop)
+    turns = torch.cumsum(own, 1) - own
+    return turns + (_exact_sum(own.detach()) - turns.detach()), slope, bend
+
+
+def _exact_sum(turns: Tensor) -> Tensor:
+    """Sum of all before, [B, S]: of whole numbers, and of whole multiples of 2^-44, so that no error adds up."""
+    whole = turns.floor()
+    parts = ((turns - whole) * 2.0**44).round().long()
+    total = torch.cumsum(whole, 1) - whole
+    return total + (torch.cumsum(parts, 1) - parts).double() * 2.0**-44
 
 
 def sample_turns(f0_hz: Tensor, sample_rate: float, hop: int) -> Tensor:

@@ -30,7 +30,7 @@ def convolve(audio: Tensor, response: Tensor) -> Tensor:
     """The first T samples of audio [B, T] convolved with response [L]; differentiable by both, on any device."""
     n_samples = audio.shape[-1]
     if n_samples == 0 or response.shape[-1] == 0:
-        return torch.zeros_like(audio)
+        return 0.0 * audio
     heard = response[:n_samples]
     n = _fast_length(n_samples + heard.shape[-1] - 1)
     product = torch.fft.rfft(audio, n) * torch.fft.rfft(heard, n)
