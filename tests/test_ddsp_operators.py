@@ -179,13 +179,15 @@ KINDS = ("harmonic", "inharmonic", "wavetable", "noise", "reverb")
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradcheck(kind: str) -> None:
     """Finite differences of each operator's own forward pass, in float64."""
-    synth, _, inputs = family(kind, frames=3, size=4, hop=6)
+    synth, _, inputs = family(kind, frames=3, size=2, hop=5)
+    if kind == "wavetable":
+        inputs[2] = inputs[2][:, :11]
     leaves = [tensor.requires_grad_() for tensor in inputs]
     assert torch.autograd.gradcheck(synth, leaves)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("frames", "size", "hop"), [(5, 9, 24), (3, 20, 65), (7, 2, 1), (4, 1, 130), (2, 3, 3)])
+@pytest.mark.parametrize(("frames", "size", "hop"), [(5, 9, 24), (3, 20, 65), (7, 2, 1), (4, 3, 130), (2, 5, 3)])
 def test_operators_are_their_definitions(kind: str, frames: int, size: int, hop: int) -> None:
     synth, plain, inputs = family(kind, frames, size, hop)
     if kind == "wavetable" and size > 15:
@@ -342,6 +344,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     f0_hz, amplitudes = controls(2, 4, 5)
     with pytest.raises(ValueError, match=r"f0_hz \[2, 4\] and amplitudes \[2, 3, 5\]"):
         operators.harmonic_synth(f0_hz, amplitudes[:, :3], SAMPLE_RATE, 32)
+    operators.harmonic_synth(f0_hz, amplitudes[:, :, :1], SAMPLE_RATE, 32)  # one partial is enough
     with pytest.raises(ValueError, match=r"ratios \[1, 5\]"):
         operators.inharmonic_synth(f0_hz, amplitudes, torch.ones(1, 5), SAMPLE_RATE, 32)
     with pytest.raises(ValueError, match=r"tables \[4, 64\]"):

@@ -173,6 +173,8 @@ class FusedPartials(torch.autograd.Function):
         return d_f0_hz, d_amplitudes, d_ratios, None, None  # type: ignore[return-value]
 
     @staticmethod
-    def _arguments(f0_hz: Tensor, ratios: Tensor, amplitudes: Tensor, sample_rate: float, hop: int) -> tuple[Tensor, ...]:
+    def _arguments(
+        f0_hz: Tensor, ratios: Tensor, amplitudes: Tensor, sample_rate: float, hop: int
+    ) -> tuple[Tensor, ...]:
         segments = torch.stack((*segment_phases(f0_hz, sample_rate, hop), highest_hz(f0_hz)), -1)
         return segments.contiguous(), ratios.double().contiguous(), amplitudes.contiguous()

@@ -76,9 +76,7 @@ class WavetableSynth(Synth):
         self.waves = nn.Parameter(torch.sin(2.0 * torch.pi * torch.arange(1, n_tables + 1)[:, None] * turns))
 
     def forward(self, controls: Controls) -> Tensor:
-        return operators.wavetable_synth(
-            controls["f0_hz"], controls["tables"], self.waves, self.sample_rate, self.hop
-        )
+        return operators.wavetable_synth(controls["f0_hz"], controls["tables"], self.waves, self.sample_rate, self.hop)
 
 
 class SynthGroup(nn.Module):
