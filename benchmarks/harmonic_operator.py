@@ -1,10 +1,10 @@
-"""Fast operators against eager torch, forward and backward: `python benchmarks/harmonic_operator.py [--json F] [--plot F]`.
+"""Fast operators against eager torch, forward and backward: `python benchmarks/harmonic_operator.py`.
 
 8 clips of 3 s at 44.1 kHz with 100 partials, gradients by amplitudes, frequencies and ratios. Eager torch is the
-definition in train/ddsp/eager.py (harmonic: float32 sines). All use the same number of threads, on a GPU where there is
-one as well. Times are the best of interleaved rounds: on the CPU the processor's own, which other programs on the machine
-disturb least, on a GPU those of the clock. Memory is what a call takes at its peak beyond what was there before, on the
-CPU each in a process of its own. Only the ratios mean something on another machine.
+definition in train/ddsp/eager.py: float32 sines of phases wrapped in float64. All use the same number of threads; a
+GPU is measured too where there is one. Times are the best of interleaved rounds: on the CPU the processor's own, which
+other programs on the machine disturb least, on a GPU those of the clock. Memory is what a call takes at its peak
+beyond what was there before, each in a process of its own. Only the ratios mean something on another machine.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _backward(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """A program writes the five sums of PARTIALS partials over a segment that every gradient is made of.
 
-    With g the gradient of the audio, s the sine, p = 2 pi g a cos the gradient by the partial's turns, and i the sample:
+    With g the gradient of the audio, s the sine, p = 2 pi g a cos the gradient by the partial's turns, i the sample:
     sums of g s, g s i / hop, p, p i and p i (i - 1) / (2 hop).
     """
     segment = tl.program_id(0).to(tl.int64)
@@ -126,7 +126,7 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 class FusedPartials(torch.autograd.Function):
-    """f0_hz [B, F], amplitudes [B, F, K], ratios [B, K]; audio [B, (F - 1) * hop]. The maths of `eager.inharmonic_synth`."""
+    """f0_hz [B, F], amplitudes [B, F, K], ratios [B, K]: the maths of `eager.inharmonic_synth`."""
 
     @staticmethod
     def forward(ctx: Any, f0_hz: Tensor, amplitudes: Tensor, ratios: Tensor, sample_rate: float, hop: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The differentiable synths for training: compiled kernels on the CPU, one fused Triton kernel for partials on CUDA.
 
-The maths of each is in `eager`. Precision is that of the amplitudes, float32 or float64; phases are exact at any length.
-On CUDA, partials are fused where Triton is installed (it comes with torch there), and everything else is `eager`.
+The maths of each is in `eager`. Precision is that of the amplitudes, float32 or float64; phases are exact in long
+notes. On CUDA, partials are fused where Triton is installed (torch brings it there); everything else is `eager`.
 """
 
 from __future__ import annotations

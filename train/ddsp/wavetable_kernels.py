@@ -6,7 +6,6 @@ import functools
 import math
 
 import numba as nb
-import numpy as np
 
 from noisysynth.dsp.compiling import jit
 
