@@ -82,20 +82,18 @@ class WavetableSynth(Synth):
 class SynthGroup(nn.Module):
     """The sum of some synths, in a room if there is one: controls in, audio [B, (F - 1) * hop] out.
 
+    needs: every control that is read, in the order of the synths.
     Raise ValueError when there are no synths, or they differ in sample rate or hop, or a control is missing.
     """
 
     def __init__(self, synths: Iterable[Synth], reverb: nn.Module | None = None) -> None:
         super().__init__()
-        self.synths = nn.ModuleList(synths)
-        self.reverb = reverb
-        if len({(synth.sample_rate, synth.hop) for synth in self.synths}) != 1:
+        together = list(synths)
+        if len({(synth.sample_rate, synth.hop) for synth in together}) != 1:
             raise ValueError("a group wants at least one synth, and all at one sample rate and hop")
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Every control that is read, in the order of the synths."""
-        return tuple(dict.fromkeys(name for synth in self.synths for name in synth.needs))
+        self.synths = nn.ModuleList(together)
+        self.reverb = reverb
+        self.needs = tuple(dict.fromkeys(name for synth in together for name in synth.needs))
 
     def forward(self, controls: Controls) -> Tensor:
         missing = [name for name in self.needs if name not in controls]
