@@ -1,4 +1,4 @@
-"""Compiled backward pass of the harmonic synth, and the noise synth's both; the forward of harmonics is `noisysynth.dsp`.
+"""Compiled backward pass of the harmonic synth, and both of the noise synth; `noisysynth.dsp` plays harmonics forward.
 
 The harmonic synth is a sum over partials at each sample, so its gradients are two sums: over samples, of the gradient
 times the sine, for each partial; and over partials, of amplitude times number times cosine, for each sample. Both go by
