@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 
 from noisysynth.train.control_features import FLOOR_DB, power_db
 from noisysynth.train.note_bank import Frames
+from noisysynth.train.processes import masked_mean
 
 _MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
@@ -59,8 +60,8 @@ def reconstruction(fake: Frames, real: Frames) -> ReconstructionTerms:
     noise = torch.exp(bounded) * (1.0 + (ratio - bounded)) - ratio - 1.0
 
     # Vibrato has its own target: its phase is different in every note, and an average of phases is no vibrato.
-    audible = ((total.squeeze(-1) > 1e-6) & (real.time_on < _GLIDE_S)).float()
-    cents = ((fake.cents - real.cents).clamp(-100.0, 100.0).abs() * audible).sum() / audible.sum().clamp(min=1.0)
+    audible = (total.squeeze(-1) > 1e-6) & (real.time_on < _GLIDE_S)
+    cents = masked_mean((fake.cents - real.cents).clamp(-100.0, 100.0).abs(), audible)
     return ReconstructionTerms(
         harmonics_db=harmonics_db.mean(),
         noise_db=noise.mean() / _NEPER,
