@@ -37,6 +37,10 @@ class Dice:
         """[n], whole numbers from 0 to high - 1."""
         return self._share(torch.randint(high, (n * processes.count(),), generator=self._rng))
 
+    def common_randn(self, *shape: int) -> Tensor:
+        """Normal numbers of a shape, the same in all processes."""
+        return torch.randn(*shape, generator=self._rng).to(self.device)
+
     def number(self, high: int) -> int:
         """One whole number from 0 to high - 1, the same in all processes."""
         return int(torch.randint(high, (), generator=self._rng))

@@ -104,6 +104,16 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() * count() / number.clamp(min=1.0)
 
 
+def whole_batch(values: Tensor) -> Tensor:
+    """All rows [V * processes, ...] of the batch of which values [V, ...] are this process's share, in one order."""
+    if count() == 1:
+        return values
+    rows = values.new_zeros(len(values) * count(), *values.shape[1:])
+    rows[rank() :: count()] = values
+    whole: Tensor = _Sum.apply(rows)
+    return whole
+
+
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over the processes, all in one exchange."""
     if count() == 1:
@@ -144,7 +154,7 @@ def from_first(value: Any) -> Any:
     return held[0]
 
 
-def check_share(name: str, batch: int) -> None:
-    """Raise UserError when a batch cannot be shared out evenly."""
-    if batch % count():
+def check_share(name: str, batch: int, parts: int = 1) -> None:
+    """Raise UserError when a batch of that many equal parts cannot be shared out evenly."""
+    if count() > 1 and batch % (count() * parts):
         raise UserError(f"config: {name} is {batch}, which {count()} processes cannot share evenly")

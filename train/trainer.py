@@ -43,7 +43,14 @@ from noisysynth.train.checkpoint import (
 )
 from noisysynth.train.config import TrainConfig
 from noisysynth.train.dice import Dice
-from noisysynth.train.losses import gradient_penalty, kl_divergence, reconstruction, relativistic_loss
+from noisysynth.train.losses import (
+    gradient_penalty,
+    kl_divergence,
+    reconstruction,
+    relativistic_loss,
+    sliced_distance_from_normal,
+    velocity_loss,
+)
 from noisysynth.train.machine import choose_device, exact, half_precision, memory_errors
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
@@ -95,9 +102,8 @@ class Trainee:
         self.elapsed_s = 0.0
         self.best_score = math.inf
 
-    _PARTS = (
-        "generator", "encoder", "discriminators", "ema_generator", "ema_encoder", "g_optimizer", "d_optimizer",
-    )  # fmt: skip
+    NETWORKS = ("generator", "encoder", "discriminators", "ema_generator", "ema_encoder")
+    _PARTS = (*NETWORKS, "g_optimizer", "d_optimizer")
 
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name).state_dict() for name in self._PARTS} | {
@@ -162,8 +168,11 @@ def _train(
     stop: Callable[[int], bool],
 ) -> int:
     """`train` on a device that was chosen, from the checkpoint that was found."""
-    for name in ("reconstruction_notes", "adversarial_notes", "audio_notes"):
-        processes.check_share(name, getattr(config, name))
+    processes.check_share("reconstruction_notes", config.reconstruction_notes)
+    processes.check_share("adversarial_notes", config.adversarial_notes, parts=2)
+    processes.check_share("velocity_notes", config.velocity_notes, parts=2)
+    if config.audio_weight > 0.0:
+        processes.check_share("audio_notes", config.audio_notes)
     first = processes.rank() == 0
     quiet = quiet or not first
     minutes = config.minutes if minutes is None else minutes
@@ -247,8 +256,13 @@ def _train(
             kl = kl_divergence(mean, log_variance)
             decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
             sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+            pairs = config.velocity_notes // processes.count()
+            normal = sliced_distance_from_normal(z, rng)
+            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, bank.spec, pairs, rng))
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
+            loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
             losses: dict[str, Tensor | float] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
+            losses |= {"normal": normal, "velocity": unanswered}
 
             if config.audio_weight > 0.0:
                 few = slice(0, config.audio_notes // processes.count())
@@ -340,6 +354,24 @@ def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tupl
         frames.with_controls(generator.frames(modulation, frames.pitch, frames.time_on, frames.time_off))
         for frames in real
     )
+
+
+def _struck_twice(
+    generator: Generator, z: Tensor, pitch: Tensor, spec: SynthSpec, n: int, rng: Dice
+) -> tuple[Frames, Frames]:
+    """Held notes of encoded latents and of latents from the prior, at any pitch, struck softly and harder."""
+    z = torch.cat([z[: n // 2].detach(), rng.randn(n - n // 2, spec.latent_size)])
+    pitch = torch.where(rng.rand(n) < 0.5, pitch[:n], 30.0 + 70.0 * rng.rand(n))
+    soft = 0.1 + 0.7 * rng.rand(n)
+    loud = soft + 0.05 + (0.95 - soft) * rng.rand(n)
+    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8], device=z.device).expand(n, -1)
+
+    def struck(velocity: Tensor) -> Frames:
+        controls = generator(z, pitch, velocity, time_on, time_on - 2.0)
+        empty = Frames(pitch, velocity, time_on, time_on - 2.0, time_on, time_on.unsqueeze(-1), time_on.unsqueeze(-1))
+        return empty.with_controls(controls)
+
+    return struck(soft), struck(loud.clamp(max=1.0))
 
 
 def _train_judges(

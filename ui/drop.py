@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData
 from noisysynth.ui.player import Player
 from noisysynth.ui.song_player import SongPlayer
 
-WHAT = "drop an instrument (.noisy), a preset (.noisypreset) or a MIDI song (.mid)"
+WHAT = "drop an instrument (.noisy), a preset (.noisypreset), a rack (.noisyrack) or a MIDI song (.mid)"
 
 
 class Drop:
@@ -21,6 +21,7 @@ class Drop:
         self._actions: dict[str, Callable[[Path], None]] = {
             ".noisy": player.open_instrument,
             ".noisypreset": player.import_preset,
+            ".noisyrack": player.rack.read_file,
             ".mid": songs.play,
             ".midi": songs.play,
         }
