@@ -12,6 +12,7 @@ from synthetic_notes import INSTRUMENTS, SPEC, synthetic_note, synthetic_notes
 from noisysynth.errors import UserError
 from noisysynth.train.audio_loss import audio_loss, spectral_distance
 from noisysynth.train.control_features import ControlFeatures
+from noisysynth.train.dice import Dice
 from noisysynth.train.losses import (
     LEAST_DB_PER_VELOCITY,
     erb_weights,
@@ -140,7 +141,7 @@ def test_vibrato_is_found_where_it_is() -> None:
 def test_held_on_frames_keep_or_extend_the_note() -> None:
     notes = [synthetic_note("organ", 60.0, 1.2), synthetic_note("pluck", 60.0, 1.2)]
     bank = NoteBank(notes, SPEC, INSTRUMENTS)
-    rng = torch.Generator().manual_seed(0)
+    rng = Dice(0)
     frames = bank.scattered(torch.tensor([0, 1] * 20), 36, rng)
     beyond = (frames.time_on > 1.6) & (frames.time_off < 0.0)
     level = frames.partials.sum(-1)
@@ -187,7 +188,7 @@ def test_audio_loss_falls_when_it_alone_is_followed() -> None:
     z = torch.zeros(4, SPEC.latent_size)
     losses = []
     for _ in range(25):
-        loss = audio_loss(generator, z, bank, rows, 0.2, torch.Generator().manual_seed(0))
+        loss = audio_loss(generator, z, bank, rows, 0.2, Dice(0))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -206,12 +207,11 @@ def test_audio_crops_are_the_recording_and_then_silence() -> None:
 
 
 def test_draws_from_the_prior_are_nearer_to_it_than_clusters_and_shifted_draws() -> None:
-    rng = torch.Generator().manual_seed(0)
+    rng = Dice(0)
     normal = torch.randn(512, 4, generator=rng)
     clusters = torch.randint(2, (512, 4), generator=rng) * 2.0 - 1.0  # mean 0 and covariance I, but not normal
     near, far, shifted = (
-        float(sliced_distance_from_normal(z, torch.Generator().manual_seed(1)))
-        for z in (normal, clusters[:, :1].expand(-1, 4), normal + 0.5)
+        float(sliced_distance_from_normal(z, Dice(1))) for z in (normal, clusters[:, :1].expand(-1, 4), normal + 0.5)
     )
     assert near < 0.02
     assert far > 10.0 * near

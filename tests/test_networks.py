@@ -12,6 +12,7 @@ import torch
 from synthetic_notes import INSTRUMENTS, SPEC, synthetic_notes
 
 from noisysynth.spec import SynthSpec
+from noisysynth.train.dice import Dice
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Controls, Generator
@@ -166,7 +167,7 @@ def test_encoder_hears_the_same_at_any_level_and_length(tmp_path: Path) -> None:
 def test_judges_score_notes_and_see_a_batch_of_equals() -> None:
     torch.manual_seed(0)
     bank = NoteBank(synthetic_notes(), SPEC, INSTRUMENTS)
-    rng = torch.Generator().manual_seed(0)
+    rng = Dice(0)
     judges = Discriminators(SPEC, width=16)
     rows = torch.arange(6)
     pair = bank.whole(rows, 18), bank.window(rows, 12, 2, rng)

@@ -63,11 +63,7 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(finished: Path, tmp_path:
     resumed = tensors(load_checkpoint(checkpoint_paths(run)[-1]))
     assert expected.keys() == resumed.keys()
     assert len(expected) > 100
-    # Random numbers and step counts agree exactly, weights to rounding: a process's first run sums in another order.
-    assert torch.equal(expected["/rng"], resumed["/rng"])
-    for name, value in expected.items():
-        if "optimizer" not in name or name.endswith("/step"):
-            torch.testing.assert_close(resumed[name], value, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+    assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
 
 
 def test_finished_run_loads_with_all_that_the_exporter_needs(finished: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from noisysynth.train.ddsp.operators import harmonic_synth, noise_synth
+from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import NoteBank
 
@@ -22,7 +22,7 @@ def spectral_distance(first: Tensor, second: Tensor) -> Tensor:
     """
     total = first.new_zeros(())
     for size in FFT_SIZES:
-        window = torch.hann_window(size)
+        window = torch.hann_window(size, device=first.device)
         spectra = [
             torch.stft(audio, size, size // 4, window=window, return_complex=True).abs() / window.sum()
             for audio in (first, second)
@@ -32,9 +32,7 @@ def spectral_distance(first: Tensor, second: Tensor) -> Tensor:
     return total / len(FFT_SIZES)
 
 
-def audio_loss(
-    generator: Generator, z: Tensor, bank: NoteBank, rows: Tensor, seconds: float, rng: torch.Generator
-) -> Tensor:
+def audio_loss(generator: Generator, z: Tensor, bank: NoteBank, rows: Tensor, seconds: float, rng: Dice) -> Tensor:
     """`spectral_distance` of a crop of each note, from a random start: half of the crops begin at note-on.
 
     z: [V, Z] of the notes rows [V]. The bank must have kept its audio.
@@ -42,16 +40,16 @@ def audio_loss(
     rate = bank.spec.sample_rate
     n_frames = max(int(seconds * rate / _HOP), FFT_SIZES[0] // _HOP) + 1
     room = (bank.audio_length[rows] - (n_frames - 1) * _HOP).clamp(min=0)
-    share = (2.0 * torch.rand(len(rows), generator=rng) - 1.0).clamp(min=0.0)
+    share = (2.0 * rng.rand(len(rows)) - 1.0).clamp(min=0.0)
     start = (share * room).long()
     real = bank.audio_crops(rows, start, (n_frames - 1) * _HOP)
 
-    time_on = (start.unsqueeze(-1) + _HOP * torch.arange(n_frames)) / rate
+    time_on = (start.unsqueeze(-1) + _HOP * torch.arange(n_frames, device=bank.device)) / rate
     gate_s = bank.gate[rows].unsqueeze(-1) / bank.spec.frame_rate
     pitch = bank.pitch[rows]
     controls = generator(z, pitch, bank.velocity[rows], time_on, time_on - gate_s)
     f0_hz = 440.0 * torch.exp2((pitch.unsqueeze(-1) - 69.0) / 12.0) * controls.f0_ratio
     partials = controls.amplitude.unsqueeze(-1) * controls.harmonics
-    position = np.asarray(torch.randint(10_000_000, (len(rows),), generator=rng))
+    position = rng.randint(10_000_000, len(rows)).cpu().numpy()
     audio = harmonic_synth(f0_hz, partials, rate, _HOP) + noise_synth(controls.noise, rate, _HOP, position)
     return spectral_distance(audio, real)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +26,8 @@ from noisysynth.train.networks.generator import Generator, GeneratorConfig
 
 FORMAT = 1
 KEEP = 2
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_WHEN_FULL = "free some space and go on with --resume"
 _NAME = re.compile(r"step_(\d+)\.pt")
 
 
@@ -72,9 +76,37 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
         temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error}") from error
+        if isinstance(error, OSError) and error.errno not in _FULL:
+            raise UserError(f"cannot write {path}: {error}") from error
+        raise UserError(f"cannot write {path}: {_cause(error)}; {_WHEN_FULL}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last, where the system has that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _cause(error: BaseException) -> str:
+    return "the disk is full" if isinstance(error, OSError) else f"is the disk full? ({error})"
+
+
+@contextmanager
+def disk_errors(run_dir: Path) -> Iterator[None]:
+    """Turns what the disk refuses inside (TensorBoard's files, too) into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UserError(f"the disk is full at {run_dir}; {_WHEN_FULL}") from error
+        raise UserError(f"cannot write to {run_dir}: {error.strerror or error}") from error
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -105,6 +137,9 @@ def save_checkpoint(run_dir: Path, state: dict[str, Any], *, best: bool) -> Path
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state in a checkpoint file; raise UserError when it is not one."""
     try:
+        with zipfile.ZipFile(path) as archive:  # torch itself looks at no checksum
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such checkpoint") from error
@@ -113,6 +148,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of this version")
     return state
+
+
+def newest_checkpoint(run_dir: Path) -> tuple[tuple[Path, dict[str, Any]] | None, list[str]]:
+    """The newest checkpoint of the run that can be read, with its state; and what is wrong with those after it."""
+    damaged: list[str] = []
+    for path in reversed(checkpoint_paths(run_dir)):
+        try:
+            return (path, load_checkpoint(path)), damaged
+        except UserError as error:
+            damaged.append(str(error))
+    return None, damaged
 
 
 def save_latents(run_dir: Path, latents: Latents) -> None:

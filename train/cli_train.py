@@ -28,9 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"noisysynth-train: error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:  # a full disk, met by TensorBoard's writer
-        print(f"noisysynth-train: error: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("noisysynth-train: cut off; --resume goes on from the last checkpoint", file=sys.stderr)
         return 130
@@ -62,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--minutes", type=_positive, help="wall time, counted over all resumptions")
     parser.add_argument("--steps", type=_whole, help="number of steps, instead of a time")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto (default): an NVIDIA GPU if there is one",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--figures", action="store_true", help="of noisygan: write figures and sounds only")
     return parser
@@ -95,7 +98,15 @@ def _run(options: argparse.Namespace) -> int:
     from noisysynth.train.trainer import train
 
     data = read_data(options.data, config, options.all_instruments)
-    train(data, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+    train(
+        data,
+        config,
+        options.out,
+        minutes=options.minutes,
+        steps=options.steps,
+        resume=options.resume,
+        device=options.device,
+    )
     return 0
 
 

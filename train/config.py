@@ -51,6 +51,9 @@ class TrainConfig:
     gradient_clip: float = 2.0
     ema_decay: float = 0.998  # about the last 500 steps of several thousand
 
+    # 1: encoder and discriminators multiply in bfloat16 on a GPU that has it. The generator never: phases need more.
+    bfloat16: int = 0
+
     # Multi-scale spectral distance of rendered crops; costs more than all the rest, so off for short runs.
     audio_weight: float = 0.0
     audio_notes: int = 4

@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from noisysynth.train.control_features import FLOOR_DB, power_db
+from noisysynth.train.dice import Dice
 from noisysynth.train.note_bank import Frames
+from noisysynth.train.processes import masked_mean, whole_batch
 
 _MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
@@ -60,8 +62,8 @@ def reconstruction(fake: Frames, real: Frames) -> ReconstructionTerms:
     noise = torch.exp(bounded) * (1.0 + (ratio - bounded)) - ratio - 1.0
 
     # Vibrato has its own target: its phase is different in every note, and an average of phases is no vibrato.
-    audible = ((total.squeeze(-1) > 1e-6) & (real.time_on < _GLIDE_S)).float()
-    cents = ((fake.cents - real.cents).clamp(-100.0, 100.0).abs() * audible).sum() / audible.sum().clamp(min=1.0)
+    audible = (total.squeeze(-1) > 1e-6) & (real.time_on < _GLIDE_S)
+    cents = masked_mean((fake.cents - real.cents).clamp(-100.0, 100.0).abs(), audible)
     return ReconstructionTerms(
         harmonics_db=harmonics_db.mean(),
         noise_db=noise.mean() / _NEPER,
@@ -90,14 +92,15 @@ def gradient_penalty(scores: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0).mean()
 
 
-def sliced_distance_from_normal(z: Tensor, rng: torch.Generator, n_directions: int = 64) -> Tensor:
+def sliced_distance_from_normal(z: Tensor, rng: Dice, n_directions: int = 64) -> Tensor:
     """How far points [B, Z] are from N(0, I): mean squared 2-Wasserstein distance along random directions.
 
     On a line the nearest pairing is by rank (Kolouri et al. 2019, sliced-Wasserstein auto-encoders), so the sorted
     projections are compared with the quantiles of N(0, 1). KL keeps each note near the prior; this makes all notes
     together look like it, so that a draw from the prior meets an instrument.
     """
-    directions = torch.randn(z.shape[1], n_directions, generator=rng).to(z.device)
+    z = whole_batch(z)
+    directions = rng.common_randn(z.shape[1], n_directions)
     directions = directions / directions.norm(dim=0)
     projected = (z @ directions).sort(dim=0).values
     ranks = (torch.arange(len(z), device=z.device) + 0.5) / len(z)

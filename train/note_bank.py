@@ -14,8 +14,10 @@ from torch import Tensor
 
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
+from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import SUSTAINED_DB_PER_S, VIBRATO_CENTS, VIBRATO_HZ, Controls
 from noisysynth.train.networks.time_features import onset_gain
+from noisysynth.train.processes import highest
 
 LOG_MEL_FLOOR = -11.5  # of `noisysynth.features`
 _AUDIBLE = 10.0 ** (-72.0 / 20.0)
@@ -96,7 +98,12 @@ class NoteBank:
     """
 
     def __init__(
-        self, notes: Iterable[Note], spec: SynthSpec, instruments: Sequence[str], keep_audio: bool = False
+        self,
+        notes: Iterable[Note],
+        spec: SynthSpec,
+        instruments: Sequence[str],
+        keep_audio: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.spec = spec
         self.instruments = list(instruments)
@@ -151,34 +158,44 @@ class NoteBank:
         decays = columns["decay"]
         self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
         self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])
-        self._peers = [torch.nonzero(self.instrument == i).flatten() for i in range(len(self.instruments))]
+        self._of_instrument = torch.argsort(self.instrument, stable=True)
+        self._n_of_instrument = torch.bincount(self.instrument, minlength=len(self.instruments))
+        self._first_of_instrument = torch.cumsum(self._n_of_instrument, 0) - self._n_of_instrument
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
 
     def __len__(self) -> int:
         return len(self.pitch)
 
-    def peers(self, rows: Tensor, rng: torch.Generator) -> Tensor:
-        """For each note another one (or itself) of the same instrument, [len(rows)]."""
-        share = torch.rand(len(rows), generator=rng)
-        peers = [self._peers[i] for i in self.instrument[rows].tolist()]
-        return torch.stack([p[int(u * len(p))] for p, u in zip(peers, share.tolist(), strict=True)])
+    @property
+    def device(self) -> torch.device:
+        return self.pitch.device
 
-    def log_mels(self, rows: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def peers(self, rows: Tensor, rng: Dice) -> Tensor:
+        """For each note another one (or itself) of the same instrument, [len(rows)]."""
+        instrument = self.instrument[rows]
+        number = self._n_of_instrument[instrument]
+        place = torch.minimum((rng.rand(len(rows)).double() * number).long(), number - 1)
+        return self._of_instrument[self._first_of_instrument[instrument] + place]
+
+    def log_mels(self, rows: Tensor, rng: Dice | None = None) -> Tensor:
         """Encoder input [V, Tm, mels], silence after the shorter ones.
 
         With `rng`, all are cut to a random length under four seconds, as a recording may have any.
         """
-        longest = int(self.mel_length[rows].max())
+        longest = int(highest([int(self.mel_length[rows].max())], self.device)[0])
         if rng is not None:
             # In steps of 32 frames: every new length makes the convolution library compile anew.
-            longest = min(longest, 64 + 32 * int(torch.randint(5, (), generator=rng)))
-        index = torch.arange(longest)
+            longest = min(longest, 64 + 32 * rng.number(5))
+        index = torch.arange(longest, device=self.device)
         inside = index < self.mel_length[rows].unsqueeze(-1)
         log_mel = self.log_mel[(self.first_mel[rows].unsqueeze(-1) + index).clamp(max=len(self.log_mel) - 1)]
         return torch.where(inside.unsqueeze(-1), log_mel.float(), LOG_MEL_FLOOR)
 
     def audio_crops(self, rows: Tensor, start: Tensor, n_samples: int) -> Tensor:
         """Audio [V, n_samples] of the recordings `rows` [V] from sample `start` [V]; silence after their end."""
-        index = start.unsqueeze(-1) + torch.arange(n_samples)
+        index = start.unsqueeze(-1) + torch.arange(n_samples, device=self.device)
         inside = index < self.audio_length[rows].unsqueeze(-1)
         at = (self._first_audio[rows].unsqueeze(-1) + index).clamp(max=len(self.audio) - 1)
         return self.audio[at].float() * inside
@@ -201,7 +218,7 @@ class NoteBank:
             noise=self.noise[at].float() * gain,
         )
 
-    def scattered(self, rows: Tensor, n_frames: int, rng: torch.Generator) -> Frames:
+    def scattered(self, rows: Tensor, n_frames: int, rng: Dice) -> Frames:
         """Random instants [V, n_frames], dense after note-on and around note-off, and some of endless holding.
 
         A held note that goes on past its recording keeps the level of its end or goes on decaying at its own rate.
@@ -212,7 +229,7 @@ class NoteBank:
         n_body = n_frames - n_off - n_on - n_hold
 
         def uniform(n: int) -> Tensor:
-            return torch.rand(len(rows), n, generator=rng)
+            return rng.rand(len(rows), n)
 
         end, gate = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate))
         rate = self.spec.frame_rate
@@ -224,7 +241,7 @@ class NoteBank:
         index = torch.minimum(index.clamp(min=0), (end - 1).long())
         frames = self.at(rows, index)
 
-        extra_s = torch.zeros(index.shape)
+        extra_s = torch.zeros(index.shape, device=self.device)
         long_enough = (self.gate[rows] > 0.6 * rate) & self.hold_decay_known[rows]
         low, high = math.log(0.05), math.log(_LONGEST_HOLD_S)
         extra_s[:, -n_hold:] = torch.exp(low + (high - low) * uniform(n_hold)) * long_enough.unsqueeze(-1)
@@ -251,18 +268,18 @@ class NoteBank:
         index = torch.cat([on, off], dim=1).round().long()
         return self.at(rows, torch.minimum(index.clamp(min=0), (end - 1).long()))
 
-    def window(self, rows: Tensor, n_frames: int, step: int, rng: torch.Generator) -> Frames:
+    def window(self, rows: Tensor, n_frames: int, step: int, rng: Dice) -> Frames:
         """A stretch [V, n_frames] of every `step`-th frame from a random start."""
         room = (self.end[rows] - n_frames * step).clamp(min=1).float()
-        start = 1 + (torch.rand(len(rows), generator=rng) * room).long()
-        index = start.unsqueeze(-1) + step * torch.arange(n_frames)
+        start = 1 + (rng.rand(len(rows)) * room).long()
+        index = start.unsqueeze(-1) + step * torch.arange(n_frames, device=self.device)
         return self.at(rows, torch.minimum(index, self.end[rows].unsqueeze(-1) - 1))
 
 
 def _warp(n: int, extent: Tensor) -> Tensor:
     """[V, n] from 0 to extent [V, 1], steps growing geometrically from about one frame."""
     extent = extent.clamp(min=0.0)
-    u = torch.linspace(0.0, 1.0, n)
+    u = torch.linspace(0.0, 1.0, n, device=extent.device)
     return torch.expm1(u * torch.log1p(extent / 6.0)) * 6.0
 
 

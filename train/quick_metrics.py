@@ -30,7 +30,7 @@ def trajectory_statistics(frames: Frames, features: ControlFeatures) -> Tensor:
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
     """Between Gaussians fitted to two sets [n, D] (Dowson and Landau, 1982); biased upwards when n is small."""
-    a, b = first.double().numpy(), second.double().numpy()
+    a, b = first.double().cpu().numpy(), second.double().cpu().numpy()
     mean = a.mean(0) - b.mean(0)
     cov_a, cov_b = np.cov(a.T), np.cov(b.T)
     root_a = _root(cov_a)
@@ -54,14 +54,14 @@ def evaluate(generator: Generator, encoder: Encoder, held_out: NoteBank, train: 
     Every call draws the same latents.
     """
     rng = torch.Generator().manual_seed(1)
-    features = ControlFeatures(generator.spec)
-    rows = torch.randperm(len(held_out), generator=rng)[:n]
-    others = torch.randperm(len(train), generator=rng)[: len(rows)]
+    features = ControlFeatures(generator.spec).to(held_out.device)
+    rows = torch.randperm(len(held_out), generator=rng)[:n].to(held_out.device)
+    others = torch.randperm(len(train), generator=rng)[: len(rows)].to(train.device)
     real = held_out.whole(rows, 64)
     mean, _ = encoder(held_out.log_mels(rows))
     rebuilt = real.with_controls(generator(mean, real.pitch, real.velocity, real.time_on, real.time_off))
     terms = reconstruction(rebuilt, real)
-    z = torch.randn(len(rows), generator.spec.latent_size, generator=rng)
+    z = torch.randn(len(rows), generator.spec.latent_size, generator=rng).to(held_out.device)
     drawn = real.with_controls(generator(z, real.pitch, real.velocity, real.time_on, real.time_off))
     statistics = {
         name: trajectory_statistics(frames, features)

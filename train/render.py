@@ -21,10 +21,10 @@ def render_notes(
     """Audio [V, samples] at the spec's sample rate of notes held for gate_s [V] seconds, each from silence."""
     rate = generator.spec.sample_rate
     n_frames = int(seconds * rate / _HOP) + 1
-    time_on = (torch.arange(n_frames) * (_HOP / rate)).expand(len(pitch), -1)
+    time_on = (torch.arange(n_frames, device=z.device) * (_HOP / rate)).expand(len(pitch), -1)
     controls = generator(z, pitch, velocity, time_on, time_on - gate_s.unsqueeze(-1))
     f0_hz = 440.0 * torch.exp2((pitch.unsqueeze(-1) - 69.0) / 12.0) * controls.f0_ratio
     partials = controls.amplitude.unsqueeze(-1) * controls.harmonics
-    audio = render_harmonics(f0_hz.numpy(), partials.numpy(), rate, _HOP)
+    audio = render_harmonics(f0_hz.cpu().numpy(), partials.cpu().numpy(), rate, _HOP)
     position = np.arange(len(pitch)) * 7_919
-    return audio + render_noise(controls.noise.numpy(), rate, _HOP, position)
+    return audio + render_noise(controls.noise.cpu().numpy(), rate, _HOP, position)

@@ -49,11 +49,11 @@ class Report:
     def notes(self, step: int, generator: Generator, encoder: Encoder, bank: NoteBank) -> None:
         """Audio of the same few notes each time, and images: recording's features | reconstruction | prior."""
         rng = torch.Generator().manual_seed(2)
-        rows = torch.randperm(len(bank), generator=rng)[:_NOTES]
+        rows = torch.randperm(len(bank), generator=rng)[:_NOTES].to(bank.device)
         with torch.no_grad():
             features = bank.log_mels(rows)
             mean, _ = encoder(features)
-        prior = torch.randn(len(rows), generator.spec.latent_size, generator=rng)
+        prior = torch.randn(len(rows), generator.spec.latent_size, generator=rng).to(bank.device)
         gate_s = bank.gate[rows].float() / bank.spec.frame_rate
         told = (bank.pitch[rows], bank.velocity[rows], gate_s.clamp(max=_SECONDS - 1.0), _SECONDS)
         rate = generator.spec.sample_rate
@@ -64,7 +64,7 @@ class Report:
                 sound = torch.from_numpy(np.clip(sounds[i], -1.0, 1.0))
                 self._writer.add_audio(f"{kind}/{i} {name}", sound, step, sample_rate=rate)
             if rate == FEATURE_RATE:
-                views = [features[i].numpy(), *(log_mel(sounds[i], rate) for sounds in audio.values())]
+                views = [features[i].cpu().numpy(), *(log_mel(sounds[i], rate) for sounds in audio.values())]
                 self._writer.add_image(f"real | rebuilt | prior/{i} {name}", _picture(views), step)
 
     def close(self) -> None:

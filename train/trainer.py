@@ -2,6 +2,7 @@
 
 noisysynth-train --data DATA --out RUN                  15 minutes on two cores, see `config.PRESETS`
 noisysynth-train --data DATA --out RUN --resume         go on after Ctrl-C or a crash
+torchrun --nproc-per-node 2 -m noisysynth.train.cli_train --data DATA --out RUN     two processes share each batch
 tensorboard --logdir RUN/tensorboard                    watch and listen
 """
 
@@ -28,17 +29,20 @@ from tqdm import tqdm
 import noisysynth
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
+from noisysynth.train import processes
 from noisysynth.train.audio_loss import audio_loss
 from noisysynth.train.checkpoint import (
     Latents,
     build_networks,
     checkpoint_paths,
-    load_checkpoint,
+    disk_errors,
+    newest_checkpoint,
     save_checkpoint,
     save_latents,
     write_json,
 )
 from noisysynth.train.config import TrainConfig
+from noisysynth.train.dice import Dice
 from noisysynth.train.losses import (
     gradient_penalty,
     kl_divergence,
@@ -47,6 +51,7 @@ from noisysynth.train.losses import (
     sliced_distance_from_normal,
     velocity_loss,
 )
+from noisysynth.train.machine import choose_device, exact, half_precision, memory_errors
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator
@@ -73,28 +78,32 @@ class TrainingData:
 
 
 class Trainee:
-    """Everything that a checkpoint holds: networks, averages, optimizers, random numbers, time spent."""
+    """Everything that a checkpoint holds: networks, averages, optimizers, random numbers, time spent.
 
-    def __init__(self, spec: SynthSpec, config: TrainConfig) -> None:
+    All of it is initialised on the CPU, so that a seed means the same on every device.
+    """
+
+    def __init__(self, spec: SynthSpec, config: TrainConfig, device: torch.device | str = "cpu") -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.generator, self.encoder = build_networks(spec, config)
             self.discriminators = Discriminators(spec, config.discriminator_width)
         self.ema_generator = copy.deepcopy(self.generator).requires_grad_(False)
         self.ema_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
+        for network in (self.generator, self.encoder, self.discriminators, self.ema_generator, self.ema_encoder):
+            network.to(device)
         self.makers = [*self.generator.parameters(), *self.encoder.parameters()]
         self.g_optimizer = torch.optim.Adam(self.makers, config.learning_rate, betas=(0.8, 0.99))
         self.d_optimizer = torch.optim.Adam(
             self.discriminators.parameters(), config.discriminator_learning_rate, betas=(0.0, 0.99)
         )
-        self.rng = torch.Generator().manual_seed(config.seed)
+        self.rng = Dice(config.seed, device)
         self.step = 0
         self.elapsed_s = 0.0
         self.best_score = math.inf
 
-    _PARTS = (
-        "generator", "encoder", "discriminators", "ema_generator", "ema_encoder", "g_optimizer", "d_optimizer",
-    )  # fmt: skip
+    NETWORKS = ("generator", "encoder", "discriminators", "ema_generator", "ema_encoder")
+    _PARTS = (*NETWORKS, "g_optimizer", "d_optimizer")
 
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name).state_dict() for name in self._PARTS} | {
@@ -129,30 +138,76 @@ def train(
     steps: int | None = None,
     resume: bool = False,
     quiet: bool = False,
+    device: str = "cpu",
     stop: Callable[[int], bool] = lambda step: False,
 ) -> int:
     """Train into run_dir; the number of steps done so far.
 
-    minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run is the same (to
-    rounding) whether it was interrupted or not. stop: asked after each step whether to leave early, as Ctrl-C does.
-    Raise UserError on bad data, a run that does not fit, a full disk, or NaN.
+    minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run ends bit by bit the
+    same whether it was interrupted or not, on one machine. device: "auto", "cpu" or "cuda". stop: asked after each
+    step whether to leave early, as Ctrl-C does. Under torchrun the batches of `config` are shared out, and only the
+    first process writes. Raise UserError on bad data, a run that does not fit, a full disk, full memory, or NaN.
     """
+    chosen = choose_device(device)
+    with processes.together(chosen), memory_errors(), disk_errors(run_dir):
+        found = _find_checkpoint(run_dir, quiet) if resume else _claim(run_dir)
+        threads = int(found[1].get("threads", 0)) if found else 0
+        with exact(chosen, threads or torch.get_num_threads()):
+            return _train(data, config, run_dir, chosen, found, minutes, steps, quiet, stop)
+
+
+def _train(
+    data: TrainingData,
+    config: TrainConfig,
+    run_dir: Path,
+    device: torch.device,
+    found: tuple[Path, dict[str, Any]] | None,
+    minutes: float | None,
+    steps: int | None,
+    quiet: bool,
+    stop: Callable[[int], bool],
+) -> int:
+    """`train` on a device that was chosen, from the checkpoint that was found."""
+    processes.check_share("reconstruction_notes", config.reconstruction_notes)
+    processes.check_share("adversarial_notes", config.adversarial_notes, parts=2)
+    processes.check_share("velocity_notes", config.velocity_notes, parts=2)
+    if config.audio_weight > 0.0:
+        processes.check_share("audio_notes", config.audio_notes)
+    first = processes.rank() == 0
+    quiet = quiet or not first
     minutes = config.minutes if minutes is None else minutes
-    bank = NoteBank(data.train, data.spec, data.instruments, keep_audio=config.audio_weight > 0.0)
-    held_out = NoteBank(data.held_out, data.spec, data.instruments)
-    trainee = Trainee(data.spec, config)
+    bank = NoteBank(data.train, data.spec, data.instruments, config.audio_weight > 0.0, device)
+    held_out = NoteBank(data.held_out, data.spec, data.instruments, device=device)
+    trainee = Trainee(data.spec, config, device)
     described = {
         "config": json.dumps(config.to_json()),
         "spec": json.dumps(data.spec.to_json()),
     }
-    last_checkpoint = _resume(trainee, run_dir, described, data) if resume else _claim(run_dir)
-    write_json(run_dir / "config.json", config.to_json())
-    write_json(run_dir / "spec.json", data.spec.to_json())
-    report = Report(run_dir, trainee.step)
-    report.text("config", config.to_json())
+    last_checkpoint = _resume(trainee, *found, described, data) if found else None
+    report: Report | None = None
+    if first:
+        write_json(run_dir / "config.json", config.to_json())
+        write_json(run_dir / "spec.json", data.spec.to_json())
+        report = Report(run_dir, trainee.step)
+        report.text("config", config.to_json())
 
     def progress() -> float:
         return trainee.step / steps if steps is not None else trainee.elapsed_s / (60.0 * minutes)
+
+    def measure_and_save(report: Report | None) -> dict[str, float]:
+        """Evaluate, tell the report if there is one, and write a checkpoint: the first process, for all of them."""
+        nonlocal last_checkpoint, saved_step
+        _check_weights(trainee, last_checkpoint)
+        saved_step = trainee.step
+        if not first:
+            return {}
+        with processes.alone():
+            metrics = evaluate(trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes)
+            if report is not None:
+                report.metrics(trainee.step, metrics)
+                report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
+            last_checkpoint = save(metrics)
+        return metrics
 
     def save(metrics: dict[str, float]) -> Path:
         score = metrics.get("frechet", 0.0) / max(metrics.get("frechet_floor", 1.0), 1e-6) + metrics["harmonics_db"]
@@ -167,14 +222,14 @@ def train(
             "metrics": metrics,
             "version": noisysynth.__version__,
         }
-        state = trainee.state() | described | {"training": json.dumps(training)}
+        state = trainee.state() | described | {"training": json.dumps(training), "threads": torch.get_num_threads()}
         path = save_checkpoint(run_dir, state, best=best)
         save_latents(run_dir, encode_all(trainee.ema_encoder, bank))
         write_json(run_dir / "run.json", training)
         return path
 
     generator, encoder, judges = trainee.generator, trainee.encoder, trainee.discriminators
-    rng = trainee.rng
+    rng, half = trainee.rng, config.bfloat16 > 0
     started = time.monotonic() - trainee.elapsed_s
     interrupted = False
     metrics: dict[str, float] = {}
@@ -182,65 +237,70 @@ def train(
     saved_step = trainee.step
     with _interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
+            # One share of the batch in each process; what is drawn and what is averaged is the whole batch.
             rate = _learning_rate_factor(trainee.step, progress())
             _set_learning_rate(trainee.g_optimizer, config.learning_rate * rate)
             _set_learning_rate(trainee.d_optimizer, config.discriminator_learning_rate * rate)
 
             # Reconstruction: single instants of real notes, from their own latent or from that of another note.
-            rows = torch.randint(len(bank), (config.reconstruction_notes,), generator=rng)
+            rows = rng.randint(len(bank), config.reconstruction_notes // processes.count())
             real = bank.scattered(rows, config.frames_per_note, rng)
-            swapped = torch.rand(len(rows), generator=rng) < config.peer_share
+            swapped = rng.rand(len(rows)) < config.peer_share
             sources = torch.where(swapped, bank.peers(rows, rng), rows)
-            mean, log_variance = encoder(bank.log_mels(sources, rng))
-            z = mean + torch.exp(0.5 * log_variance) * torch.randn(mean.shape, generator=rng)
+            with half_precision(device, half):
+                mean, log_variance = (x.float() for x in encoder(bank.log_mels(sources, rng)))
+            z = mean + torch.exp(0.5 * log_variance) * rng.randn(*mean.shape)
             modulation = generator.modulation(z, real.pitch, real.velocity)
             rebuilt = real.with_controls(generator.frames(modulation, real.pitch, real.time_on, real.time_off))
             terms = reconstruction(rebuilt, real)
             kl = kl_divergence(mean, log_variance)
             decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
             sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+            pairs = config.velocity_notes // processes.count()
             normal = sliced_distance_from_normal(z, rng)
-            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, bank.spec, config.velocity_notes, rng))
+            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, bank.spec, pairs, rng))
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
             loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
-            losses = {name: value.item() for name, value in terms._asdict().items()}
-            losses |= {"kl": kl.item(), "decay": decay.item(), "vibrato": sway.item()}
-            losses |= {"normal": normal.item(), "velocity": unanswered.item()}
+            losses: dict[str, Tensor | float] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
+            losses |= {"normal": normal, "velocity": unanswered}
 
             if config.audio_weight > 0.0:
-                few = slice(0, config.audio_notes)
+                few = slice(0, config.audio_notes // processes.count())
                 heard = audio_loss(generator, z[few], bank, rows[few], config.audio_seconds, rng)
                 loss = loss + config.audio_weight * heard
-                losses["audio"] = heard.item()
+                losses["audio"] = heard
 
             # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
             if trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0:
-                rows = torch.randint(len(bank), (config.adversarial_notes,), generator=rng)
+                rows = rng.randint(len(bank), config.adversarial_notes // processes.count())
                 real_pair = (
                     bank.whole(rows, config.whole_frames),
                     bank.window(rows, config.window_frames, config.window_step, rng),
                 )
-                z = torch.randn(len(rows), data.spec.latent_size, generator=rng)
+                z = rng.randn(len(rows), data.spec.latent_size)
                 n_encoded = len(rows) - round(config.prior_share * len(rows))
-                encoded, _ = encoder(bank.log_mels(bank.peers(rows[:n_encoded], rng)))
-                z = torch.cat([encoded, z[n_encoded:]])
+                with half_precision(device, half):
+                    encoded, _ = encoder(bank.log_mels(bank.peers(rows[:n_encoded], rng)))
+                z = torch.cat([encoded.float(), z[n_encoded:]])
                 fake_pair = _generate(generator, z, real_pair)
                 d_loss, penalty = _train_judges(trainee, real_pair, fake_pair, config)
-                with torch.no_grad():
-                    real_scores = judges(judges.views(*real_pair), *real_pair)
+                with torch.no_grad(), half_precision(device, half):
+                    real_scores = judges(judges.views(*real_pair), *real_pair).float()
                 judges.requires_grad_(False)
-                fake_scores = judges(judges.views(*fake_pair), *fake_pair)
+                with half_precision(device, half):
+                    fake_scores = judges(judges.views(*fake_pair), *fake_pair).float()
                 judges.requires_grad_(True)
                 adversarial = relativistic_loss(fake_scores, real_scores)
                 loss = loss + config.adversarial_weight * adversarial
-                losses |= {"generator": adversarial.item(), "judges": d_loss, "penalty": penalty}
+                losses |= {"generator": adversarial, "judges": d_loss, "penalty": penalty}
 
             trainee.g_optimizer.zero_grad()
             loss.backward()
+            processes.average_gradients(trainee.makers)
             norm = nn.utils.clip_grad_norm_(trainee.makers, config.gradient_clip)
-            losses |= {"total": loss.item(), "gradient": norm.item()}
-            if not all(math.isfinite(value) for value in losses.values()):
-                bad = next(name for name, value in losses.items() if not math.isfinite(value))
+            figures = processes.means(losses | {"total": loss, "gradient": norm}, device)
+            if not all(math.isfinite(value) for value in figures.values()):
+                bad = next(name for name, value in figures.items() if not math.isfinite(value))
                 raise _not_finite(f"loss {bad}", trainee.step, last_checkpoint)
             trainee.g_optimizer.step()
             trainee.step += 1
@@ -248,30 +308,25 @@ def train(
             trainee.elapsed_s = time.monotonic() - started
 
             bar.update()
-            newest |= losses
-            if trainee.step % 10 == 0:
+            newest |= figures
+            if trainee.step % 10 == 0 and report is not None:
                 report.losses(trainee.step, newest)
-                bar.set_postfix_str(_status(losses, progress(), trainee, minutes if steps is None else None))
+                bar.set_postfix_str(_status(figures, progress(), trainee, minutes if steps is None else None))
             if trainee.step % config.checkpoint_steps == 0:
-                _check_weights(trainee, last_checkpoint)
-                metrics = evaluate(trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes)
-                report.metrics(trainee.step, metrics)
-                report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
+                metrics = measure_and_save(report)
                 if not quiet:
                     tqdm.write(_figures(trainee.step, metrics))
-                last_checkpoint, saved_step = save(metrics), trainee.step
-            interrupted = stop(trainee.step) or pressed.is_set()
+            # All processes leave together, and by one clock.
+            leave = float(stop(trainee.step) or pressed.is_set())
+            leave, trainee.elapsed_s = processes.highest([leave, trainee.elapsed_s], device)
+            interrupted = leave > 0.0
             if interrupted:
                 break
 
     if trainee.step > saved_step:
-        _check_weights(trainee, last_checkpoint)
-        metrics = evaluate(trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes)
-        if not interrupted:
-            report.metrics(trainee.step, metrics)
-            report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
-        last_checkpoint = save(metrics)
-    report.close()
+        metrics = measure_and_save(None if interrupted else report)
+    if report is not None:
+        report.close()
     if not quiet:
         print(_figures(trainee.step, metrics) if metrics else "Nothing left to do.")
         if interrupted:
@@ -282,13 +337,13 @@ def train(
 @torch.no_grad()
 def encode_all(encoder: Encoder, bank: NoteBank) -> Latents:
     """Posterior means of all notes of a bank."""
-    means = [encoder(bank.log_mels(rows))[0] for rows in torch.arange(len(bank)).split(64)]
+    means = [encoder(bank.log_mels(rows))[0] for rows in torch.arange(len(bank), device=bank.device).split(64)]
     return Latents(
-        z=torch.cat(means).numpy(),
-        instrument=bank.instrument.numpy(),
+        z=torch.cat(means).cpu().numpy(),
+        instrument=bank.instrument.cpu().numpy(),
         instruments=bank.instruments,
-        pitch=bank.pitch.numpy(),
-        velocity=bank.velocity.numpy(),
+        pitch=bank.pitch.cpu().numpy(),
+        velocity=bank.velocity.cpu().numpy(),
     )
 
 
@@ -302,14 +357,14 @@ def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tupl
 
 
 def _struck_twice(
-    generator: Generator, z: Tensor, pitch: Tensor, spec: SynthSpec, n: int, rng: torch.Generator
+    generator: Generator, z: Tensor, pitch: Tensor, spec: SynthSpec, n: int, rng: Dice
 ) -> tuple[Frames, Frames]:
     """Held notes of encoded latents and of latents from the prior, at any pitch, struck softly and harder."""
-    z = torch.cat([z[: n // 2].detach(), torch.randn(n - n // 2, spec.latent_size, generator=rng)])
-    pitch = torch.where(torch.rand(n, generator=rng) < 0.5, pitch[:n], 30.0 + 70.0 * torch.rand(n, generator=rng))
-    soft = 0.1 + 0.7 * torch.rand(n, generator=rng)
-    loud = soft + 0.05 + (0.95 - soft) * torch.rand(n, generator=rng)
-    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8]).expand(n, -1)
+    z = torch.cat([z[: n // 2].detach(), rng.randn(n - n // 2, spec.latent_size)])
+    pitch = torch.where(rng.rand(n) < 0.5, pitch[:n], 30.0 + 70.0 * rng.rand(n))
+    soft = 0.1 + 0.7 * rng.rand(n)
+    loud = soft + 0.05 + (0.95 - soft) * rng.rand(n)
+    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8], device=z.device).expand(n, -1)
 
     def struck(velocity: Tensor) -> Frames:
         controls = generator(z, pitch, velocity, time_on, time_on - 2.0)
@@ -321,27 +376,29 @@ def _struck_twice(
 
 def _train_judges(
     trainee: Trainee, real: tuple[Frames, ...], fake: tuple[Frames, ...], config: TrainConfig
-) -> tuple[float, float]:
+) -> tuple[Tensor, Tensor]:
     """One step of the discriminators; their loss and gradient penalty."""
-    judges = trainee.discriminators
+    judges, device = trainee.discriminators, trainee.rng.device
     with torch.no_grad():
         real_views, fake_views = judges.views(*real), judges.views(*fake)
     for view in (*real_views, *fake_views):
         view.requires_grad_()
-    real_scores, fake_scores = judges(real_views, *real), judges(fake_views, *fake)
+    with half_precision(device, config.bfloat16 > 0):
+        real_scores, fake_scores = judges(real_views, *real).float(), judges(fake_views, *fake).float()
     loss = relativistic_loss(real_scores, fake_scores)
     penalty = gradient_penalty(real_scores, real_views) + gradient_penalty(fake_scores, fake_views)
     trainee.d_optimizer.zero_grad()
     (loss + 0.5 * config.gradient_penalty * penalty).backward()
+    processes.average_gradients(judges.parameters())
     nn.utils.clip_grad_norm_(judges.parameters(), config.gradient_clip)
     trainee.d_optimizer.step()
-    return loss.item(), penalty.item()
+    return loss.detach(), penalty.detach()
 
 
 def _decay_loss(coordinate: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
     known = bank.hold_decay_known[rows]
     error = smooth_l1_loss(coordinate, bank.hold_decay[rows], reduction="none", beta=0.3)
-    return (error * known).sum() / known.sum().clamp(min=1)
+    return processes.masked_mean(error, known)
 
 
 def _vibrato_loss(coordinates: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
@@ -349,8 +406,7 @@ def _vibrato_loss(coordinates: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
     wanted = bank.vibrato[rows]
     error = smooth_l1_loss(coordinates, wanted, reduction="none", beta=0.1)
     present = known & (wanted[:, 0] > 0.0)
-    depth = (error[:, 0] * known).sum() / known.sum().clamp(min=1)
-    return depth + (error[:, 1] * present).sum() / present.sum().clamp(min=1)
+    return processes.masked_mean(error[:, 0], known) + processes.masked_mean(error[:, 1], present)
 
 
 def _learning_rate_factor(step: int, progress: float) -> float:
@@ -365,21 +421,32 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _claim(run_dir: Path) -> Path | None:
-    if checkpoint_paths(run_dir):
+def _claim(run_dir: Path) -> None:
+    if processes.from_first(bool(checkpoint_paths(run_dir))):
         raise UserError(f"{run_dir} already holds a run; go on with --resume, or choose another folder")
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make {run_dir}: {error}") from error
-    return None
 
 
-def _resume(trainee: Trainee, run_dir: Path, described: dict[str, str], data: TrainingData) -> Path:
-    paths = checkpoint_paths(run_dir)
-    if not paths:
-        raise UserError(f"{run_dir} has no checkpoint to resume from; start without --resume")
-    state = load_checkpoint(paths[-1])
+def _find_checkpoint(run_dir: Path, quiet: bool) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that can be read, and its state; None for a run that was killed before it wrote one."""
+    found = None
+    if processes.rank() == 0:
+        found, damaged = newest_checkpoint(run_dir)
+        if found is None and (damaged or not (run_dir / "config.json").is_file()):
+            raise UserError("; ".join(damaged) or f"{run_dir} has no checkpoint to resume from; start without --resume")
+        if not quiet:
+            for problem in damaged:
+                print(f"{problem}; going on from the one before")
+            if found is None:
+                print(f"{run_dir} was stopped before its first checkpoint; starting from the beginning")
+    return processes.from_first(found)
+
+
+def _resume(trainee: Trainee, path: Path, state: dict[str, Any], described: dict[str, str], data: TrainingData) -> Path:
+    run_dir = path.parent.parent
     for what, text in described.items():
         if json.loads(state[what]) != json.loads(text):
             raise UserError(f"{run_dir} was trained with another {what}; resume with that, or choose another folder")
@@ -389,8 +456,8 @@ def _resume(trainee: Trainee, run_dir: Path, described: dict[str, str], data: Tr
     try:
         trainee.load(state)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise UserError(f"{paths[-1]} does not fit this version ({type(error).__name__})") from error
-    return paths[-1]
+        raise UserError(f"{path} does not fit this version ({type(error).__name__})") from error
+    return path
 
 
 def _check_weights(trainee: Trainee, last_checkpoint: Path | None) -> None:

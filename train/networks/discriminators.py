@@ -10,6 +10,7 @@ from noisysynth.spec import SynthSpec
 from noisysynth.train.control_features import FLOOR_DB, N_MEL_BANDS, N_MFCC, ControlFeatures, power_db
 from noisysynth.train.networks.time_features import N_FIXED_TIME_FEATURES, fixed_time_features, pitch_features
 from noisysynth.train.note_bank import Frames
+from noisysynth.train.processes import batch_mean
 
 N_NOISE_GROUPS = 8
 _MASKED_DB = -55.0
@@ -74,7 +75,7 @@ class ConvolutionalDiscriminator(nn.Module):
             x = leaky_relu(stage(x), _SLOPE)
             x = x + leaky_relu(mixer(x), _SLOPE)
         pooled = torch.cat([x.mean(-1), x.amax(-1)], dim=-1)
-        spread = (pooled - pooled.mean(0)).square().mean(0).add(1e-6).sqrt().mean()
+        spread = batch_mean((pooled - batch_mean(pooled)).square()).add(1e-6).sqrt().mean()
         pooled = torch.cat([pooled, spread.expand(len(pooled), 1)], dim=-1)
         h = leaky_relu(self.join(pooled), _SLOPE)
         score: Tensor = self.score(h).squeeze(-1) + (h * self.condition(condition)).mean(-1)
