@@ -38,7 +38,15 @@ def _parser() -> argparse.ArgumentParser:
         "docs/evaluation.md says how to read them.",
     )
     parser.add_argument("instrument", type=Path, metavar="INSTRUMENT.noisy", help="the instrument to measure")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the prepared data it was trained on")
+    parser.add_argument(
+        "--data", type=Path, required=True, nargs="+", metavar="DIR", help="the prepared data it was trained on"
+    )
+    parser.add_argument(
+        "--unseen", type=Path, nargs="+", default=[], metavar="DIR", help="prepared data of which training saw nothing"
+    )
+    parser.add_argument(
+        "--all-instruments", action="store_true", help="it was trained so: then no instrument of --data is held out"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--seeds", type=_whole, metavar="N", help="draws of the prior (default: 3; quick: 1)")
     parser.add_argument(
@@ -72,15 +80,17 @@ def _run(options: argparse.Namespace) -> None:
     settings = QUICK if options.quick else Settings()
     changes = {name: getattr(options, name) for name in ("seeds", "notes") if getattr(options, name) is not None}
     settings = dataclasses.replace(settings, **changes)
-    sets = choose_sets(options.data, settings.notes)
+    sets = choose_sets(options.data, settings.notes, options.unseen, options.all_instruments)
     _make_folder(options.out)
-    beside_data = os.access(options.data, os.W_OK) or (options.data / FILE_NAME).exists()
-    keep = (options.data if beside_data else options.out) / FILE_NAME
+    first = options.data[0]
+    beside_data = os.access(first, os.W_OK) or (first / FILE_NAME).exists()
+    keep = (first if beside_data else options.out) / FILE_NAME
+    names = ", ".join(path.absolute().name for path in [*options.data, *options.unseen])
     evaluation = Evaluation(instrument, sets, settings, keep, options.paper, show_progress=not options.no_progress)
     about = {
         "Instrument": instrument.name,
         "File": f"{options.instrument.name}, SHA-256 {instrument.content_sha256[:16]}",
-        "Data": f"{options.data.absolute().name}: {len(sets.held_out)} held-out notes of trained instruments, "
+        "Data": f"{names}: {len(sets.held_out)} held-out notes of trained instruments, "
         f"{len(sets.foreign)} of {len(set(sets.foreign.instruments))} held-out instruments",
         "Attribution": "; ".join(sets.attribution),
         "Trained": f"{instrument.training.steps} steps, {instrument.training.hours:.1f} hours",
@@ -92,7 +102,8 @@ def _run(options: argparse.Namespace) -> None:
         "version": VERSION,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "instrument": {"name": instrument.name, "content_sha256": instrument.content_sha256},
-        "data": options.data.absolute().name,
+        "data": [path.absolute().name for path in options.data],
+        "unseen": [path.absolute().name for path in options.unseen],
         "settings": dataclasses.asdict(settings),
     }
     try:

@@ -86,7 +86,21 @@ def read_source(run_dir: Path, which: str = "last") -> Source:
 
     from noisysynth.export.source import Source, TrainingNotes
     from noisysynth.train.checkpoint import load_run
+    from noisysynth.train.noisygan.config import find_config as find_noisygan
+    from noisysynth.train.phrases.config import find_config as find_phrases
+    from noisysynth.train.phrases.generator import NATURAL_VELOCITY
+    from noisysynth.train.phrases.run import load_phrase_run
 
+    settings = str(run_dir / "config.json")
+    if find_noisygan(settings) is not None:
+        raise UserError(f"{run_dir}: the paper's model knows no keys, so it cannot be played; train another config")
+    if find_phrases(settings) is not None:
+        phrases = load_phrase_run(run_dir)
+        names = tuple(phrases.names)  # every phrase is a preset of its own: a mean of melodies is none
+        velocity = np.full(len(names), NATURAL_VELOCITY, np.float32)
+        notes = TrainingNotes(phrases.z, np.arange(len(names)), names, phrases.key, velocity)
+        generator = phrases.generator
+        return Source(str(run_dir), generator.spec, generator, None, notes, training_of(phrases.training))
     run = load_run(run_dir, which)
     notes = TrainingNotes(
         z=np.asarray(run.latents.z, np.float32),

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from noisysynth.errors import UserError
 from noisysynth.graph_check import check_graph, control_ports, encoder_ports
 from noisysynth.parameters import N_KNOBS, PARAMETER_INDEX, PARAMETERS
-from noisysynth.sealed_zip import BadFile, pack_arrays, pack_zip, quoted, unpack_arrays, unpack_zip
+from noisysynth.sealed_zip import BadFile, pack_arrays, pack_zip, quoted, read_member, unpack_arrays, unpack_zip
 from noisysynth.spec import SynthSpec
 
 FORMAT = "noisysynth-instrument"
@@ -163,6 +163,17 @@ def read_instrument(path: str | os.PathLike[str]) -> Instrument:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable path"
         raise UserError(f"{path}: cannot be read ({reason}); choose an instrument file (.noisy)") from None
     return parse_instrument(data, str(path))
+
+
+def instrument_name(path: Path) -> str | None:
+    """What an instrument file calls itself, quickly and without checking the rest; None when it is none."""
+    try:
+        manifest = _load_json(read_member(path, "manifest.json", MEMBER_LIMITS["manifest.json"]), "manifest.json")
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            return None
+        return _text(manifest.get("name"), "name", MAX_NAME, empty=False)
+    except (BadFile, OSError):
+        return None
 
 
 def parse_instrument(data: bytes, label: str) -> Instrument:

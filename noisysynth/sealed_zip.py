@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,20 @@ def unpack_zip(
             infos = archive.infolist()
             _check_members(infos, limits, total_limit, member_limit)
             return {info.filename: _read_member(archive, info) for info in infos}
+    except _ZIP_ERRORS as error:
+        raise BadFile("it is damaged or not complete", "copy or download it again") from error
+
+
+def read_member(path: Path, name: str, limit: int) -> bytes:
+    """One member of a zip file, of at most `limit` bytes; the others are not looked at. BadFile when it is missing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(name)
+            if info.file_size > limit:
+                raise BadFile(f"its member {quoted(name)} is too large ({info.file_size} bytes, limit {limit})")
+            return _read_member(archive, info)
+    except KeyError:
+        raise BadFile(f"it has no {name}") from None
     except _ZIP_ERRORS as error:
         raise BadFile("it is damaged or not complete", "copy or download it again") from error
 

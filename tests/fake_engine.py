@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.checkup import Finding
 from noisysynth.engine.client import EngineClient
-from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, MidiMessage
 from noisysynth.engine.state import SCOPE_LENGTH
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
+from noisysynth.midi.tuning import read_tuning
 from noisysynth.parameters import N_PARTS, PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.part import insert_defaults
 
@@ -52,6 +54,14 @@ class FakeEngine(EngineClient):
         self.held: dict[int, float] = {}
         self.recording: Path | None = None
         self.recorded_s = 0.0
+        self.incoming: list[MidiMessage] = []  # by MIDI
+        self.watched = False
+        self.midi_reads = 0
+        self.compiling: tuple[float, str] | None = None
+        self.tones: list[float] = []  # seconds of the test tones asked for
+        self.hushed = False
+        self.findings = [Finding("priority", "advice", "real-time priority is not allowed", "ask for it")]
+        self.tuning: tuple[Path, Path | None] | None = None
         self._phase = 0.0
 
     def _maybe_refuse(self) -> None:
@@ -60,6 +70,9 @@ class FakeEngine(EngineClient):
             raise UserError(line)
 
     # life
+
+    def prepare(self) -> None:
+        """Nothing to be prepared."""
 
     @property
     def instrument(self) -> Path | None:
@@ -122,7 +135,7 @@ class FakeEngine(EngineClient):
 
     def status(self) -> EngineStatus:
         self.status_reads += 1
-        level = min(0.25 * sum(self.held.values()), 0.99)
+        level = min(0.25 * sum(dict(self.held).values()), 0.99)
         values: dict[str, Any] = {
             "alive": True,
             "audio_running": self.sound,
@@ -148,7 +161,7 @@ class FakeEngine(EngineClient):
         time_s = (np.arange(SCOPE_LENGTH) + self._phase) / SAMPLE_RATE
         self._phase += 800.0
         mono = np.zeros(SCOPE_LENGTH)
-        for pitch, velocity in self.held.items():
+        for pitch, velocity in dict(self.held).items():  # others may press keys meanwhile
             f0_hz = 440.0 * 2.0 ** ((pitch - 69) / 12)
             for partial in range(1, 9):
                 mono += 0.2 * velocity / partial * np.sin(2 * np.pi * f0_hz * partial * time_s + partial)
@@ -186,7 +199,38 @@ class FakeEngine(EngineClient):
         lines, self.pending_notices = self.pending_notices, []
         return lines
 
+    def watch_midi(self, on: bool) -> None:
+        self.watched = on
+
+    def midi_messages(self, since: int) -> tuple[list[MidiMessage], int]:
+        self.midi_reads += 1
+        return self.incoming[since:], len(self.incoming)
+
+    def progress(self) -> tuple[float, str] | None:
+        return self.compiling
+
     # requests
+
+    def test_tone(self, seconds: float) -> None:
+        self._maybe_refuse()
+        self.tones.append(seconds)
+
+    def hush(self, on: bool) -> None:
+        self.hushed = on
+
+    def checkup(self) -> list[Finding]:
+        self._maybe_refuse()
+        return list(self.findings)
+
+    def load_tuning(self, scl: Path, kbm: Path | None = None) -> str:
+        self._maybe_refuse()
+        name = read_tuning(scl, kbm).name
+        self.tuning = (scl, kbm)
+        return name
+
+    def reset_tuning(self) -> None:
+        self._maybe_refuse()
+        self.tuning = None
 
     def audio_devices(self) -> list[AudioDevice]:
         self._maybe_refuse()

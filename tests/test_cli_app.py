@@ -98,7 +98,7 @@ class TestOptions:
     def test_the_window_gets_what_was_named(self, instrument: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[object] = []
         monkeypatch.setattr("noisysynth.ui.display.display_problem", lambda: "")
-        monkeypatch.setattr("noisysynth.ui.application.run_window", lambda *arguments: seen.extend(arguments) or 0)
+        monkeypatch.setattr("noisysynth.ui.application.run_window", lambda *arguments: seen.extend(arguments[:2]) or 0)
         assert app.main([str(instrument), "--host-api", "JACK", "--block-size", "64"]) == 0
         assert seen == [instrument, {"host_api": "JACK", "block_size": 64}]
 

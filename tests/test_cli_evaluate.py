@@ -246,17 +246,42 @@ def test_paper_without_the_papers_model_is_one_line(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_note_is_on_two_sides(data: Path) -> None:
-    sets = choose_sets(data, 50)
+    sets = choose_sets([data], 50)
     groups = [set(each.ids) for each in (sets.held_out, sets.fresh, sets.foreign, sets.learned)]
     assert all(groups)
     assert sum(len(group) for group in groups) == len(set.union(*groups))
     assert len(sets.held_out) <= len(sets.fresh) <= 3 * len(sets.held_out)
     assert not set(sets.foreign.instruments) & set(sets.learned.instruments)
-    assert choose_sets(data, 50).fresh.ids == sets.fresh.ids
+    assert choose_sets([data], 50).fresh.ids == sets.fresh.ids
+
+
+def test_unseen_data_are_held_out(data: Path, tmp_path: Path) -> None:
+    """Of trained instruments as notes, of others as instruments; data prepared otherwise are refused."""
+    from noisysynth.errors import UserError
+
+    unseen = tmp_path / "unseen"
+    shutil.copytree(data, unseen)
+    index = json.loads((unseen / "index.json").read_text())
+    for note in index["notes"]:
+        if note["instrument"] == "tone3":
+            note["instrument"] = "never heard"
+    (unseen / "index.json").write_text(json.dumps(index))
+    alone, both = choose_sets([data], 1_000), choose_sets([data], 1_000, [unseen])
+    assert len(both.held_out) == len(both.fresh) > len(alone.held_out)
+    assert "never heard" not in both.held_out.instruments
+    assert "never heard" in both.foreign.instruments
+    assert both.learned.ids == alone.learned.ids
+    every = choose_sets([data], 1_000, all_instruments=True)
+    assert not len(every.foreign)
+    assert set(alone.foreign.instruments) <= set(every.learned.instruments)
+    index["spec"]["frame_rate"] = 200
+    (unseen / "index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="prepared with other settings"):
+        choose_sets([data], 10, [unseen])
 
 
 def test_conditions_are_those_of_training_notes(data: Path) -> None:
-    sets = choose_sets(data, 50)
+    sets = choose_sets([data], 50)
     known = {dataclasses.astuple(told) for told in sets.learned.told}
     drawn = [dataclasses.astuple(told) for told in sets.conditions(20, 1)]
     assert set(drawn) <= known
@@ -265,7 +290,7 @@ def test_conditions_are_those_of_training_notes(data: Path) -> None:
 
 
 def test_what_is_heard_of_a_note_is_bounded(data: Path) -> None:
-    real = next(iter(choose_sets(data, 5).held_out))
+    real = next(iter(choose_sets([data], 5).held_out))
     assert len(real.audio) == round((0.15 + 1.0) * RATE)
     assert not real.audio[-RATE // 10 :].any(), "filled up with silence"
     assert Told(60.0, 0.5, 9.0).heard_s == LONGEST_S
@@ -273,7 +298,7 @@ def test_what_is_heard_of_a_note_is_bounded(data: Path) -> None:
 
 
 def test_ddsp_fit_is_near_its_note(data: Path) -> None:
-    real = next(iter(choose_sets(data, 5).held_out))
+    real = next(iter(choose_sets([data], 5).held_out))
     fit = candidates.ddsp_resynthesis(real, SynthSpec())
     assert len(fit) == len(real.audio)
     held = slice(round(0.02 * RATE), round(0.14 * RATE))
@@ -300,7 +325,7 @@ def test_the_ear_hears_level_and_place() -> None:
 
 @pytest.fixture(scope="module")
 def sets(data: Path) -> Sets:
-    return choose_sets(data, 50)
+    return choose_sets([data], 50)
 
 
 def test_the_embedding_learns_and_is_the_same_again(sets: Sets) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 
@@ -10,7 +11,8 @@ import servers
 from fake_engine import FakeEngine
 
 from noisysynth.cli import doctor
-from noisysynth.cli.doctor import ADVICE, FINE, PROBLEM, Finding, Measured, recommended
+from noisysynth.engine import checkup
+from noisysynth.engine.checkup import ADVICE, FINE, PROBLEM, Finding, Measured, recommended
 from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.errors import UserError
 
@@ -23,6 +25,9 @@ def test_the_smallest_block_that_held_is_recommended() -> None:
     assert recommended([measured(32, False), measured(64, True), measured(128, True)]) == measured(64, True)
     assert recommended([measured(32, True), measured(64, False), measured(128, True)]) == measured(128, True)
     assert recommended([measured(64, True), measured(128, False)]) is None
+    # A server with blocks of 256 of its own: nothing is gained below.
+    same = [dataclasses.replace(measured(size, True), latency_ms=max(size, 256) / 48.0) for size in (64, 128, 256, 512)]
+    assert recommended(same) == same[2]
     assert recommended([]) is None
 
 
@@ -35,6 +40,7 @@ class DroppingEngine(FakeEngine):
             raise UserError("block size 1024 is too large; choose 512 or less")
 
     def status(self):  # type: ignore[no-untyped-def]
+        self.meters["output_latency_s"] = self.audio.block_size / 48_000
         if self.held and self.audio.block_size < 128:
             self.meters["underruns"] = self.meters.get("underruns", 0) + 1
         return super().status()
@@ -44,7 +50,7 @@ class DroppingEngine(FakeEngine):
 def engine(monkeypatch: pytest.MonkeyPatch) -> DroppingEngine:
     fake = DroppingEngine()
     monkeypatch.setattr("noisysynth.engine.client.EngineClient", lambda: fake)
-    monkeypatch.setattr(doctor.time, "sleep", lambda _: None)
+    monkeypatch.setattr(checkup.time, "sleep", lambda _: None)
     monkeypatch.setattr(doctor, "CHECKS", ())
     return fake
 
@@ -108,7 +114,7 @@ class TestChecks:
     @pytest.mark.parametrize(("allowed", "level"), [(True, FINE), (False, ADVICE)])
     def test_priority(self, allowed: bool, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("noisysynth.engine.priority.raise_thread_priority", lambda: allowed)
-        monkeypatch.setattr(doctor.sys, "platform", "linux")
+        monkeypatch.setattr(checkup.sys, "platform", "linux")
         (finding,) = doctor.check_priority(None)
         assert finding.level == level
         assert allowed or "limits.d" in finding.todo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -68,6 +69,7 @@ ONLY_IN = {
     "scipy": ("train/", "export/"),
     "matplotlib": ("train/", "export/", "noisysynth/cli/bench.py"),  # there only for a plot that is asked for
     "tensorboard": ("train/", "export/"),
+    "triton": ("train/ddsp/fused.py",),
     "PySide6": ("ui/",),
     "pyqtgraph": ("ui/",),
 }
@@ -77,6 +79,10 @@ SOURCES = sorted(
 EVERYTHING = SOURCES + sorted(
     path for folder in ("tests", "scripts", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
+
+
+# Imported only where there is a CUDA device: the package is for Linux alone.
+NEEDS = {"noisysynth.train.ddsp.fused": "triton"}
 
 
 def modules_in(name: str) -> list[str]:
@@ -91,7 +97,7 @@ def modules_in(name: str) -> list[str]:
         parts = [part for part in path.relative_to(folder).with_suffix("").parts if part != "__init__"]
         if "__main__" not in parts:
             found.append(".".join([name, *parts]))
-    return found
+    return [module for module in found if module not in NEEDS or importlib.util.find_spec(NEEDS[module])]
 
 
 def imports_of(path: Path) -> set[str]:

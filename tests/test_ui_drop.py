@@ -8,11 +8,12 @@ import mido
 import numpy as np
 import pytest
 from fake_engine import SAMPLE_RATE, FakeEngine
-from make_instrument import write_test_instrument
+from make_instrument import make_test_instrument, write_test_instrument
 from PySide6.QtCore import QMimeData, QUrl
 from pytestqt.qtbot import QtBot
 
 from noisysynth.events import EventKind
+from noisysynth.instrument import Preset, write_instrument
 from noisysynth.ui.window import Window
 
 pytest_plugins = ("ui_fixtures",)
@@ -70,6 +71,35 @@ def test_a_song_is_sent_a_little_ahead_with_its_own_times(
     assert list(on["index"]) == [60, 61, 62, 63, 64, 65]
     assert np.allclose(np.diff(on["time"]) / SAMPLE_RATE, 0.2, atol=1e-4)
     assert len(clock.rows(EventKind.NOTE_OFF)) == 6
+
+
+def test_a_song_of_several_channels_gets_a_part_for_each_and_undo_takes_them_back(
+    window: Window, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    player, latent = window.player, np.zeros(8, np.float32)
+    presets = (Preset("Piano", latent, program=0), Preset("Violin", latent, program=40), Preset("Mine", latent))
+    path = tmp_path / "General.noisy"
+    write_instrument(path, make_test_instrument(presets=presets, pad_points=()))
+    player.open_instrument(path)
+    qtbot.waitUntil(lambda: player.instrument_path == path)
+    Clock(window, engine, monkeypatch)
+    song, track = mido.MidiFile(), mido.MidiTrack()
+    song.tracks.append(track)
+    track.append(mido.Message("program_change", program=41, channel=3))
+    for channel in (0, 3, 9):  # 9 are drums
+        track.append(mido.Message("note_on", note=60, velocity=100, channel=channel))
+        track.append(mido.Message("note_off", note=60, time=480, channel=channel))
+    song.save(tmp_path / "band.mid")
+    window.drop.take_file(tmp_path / "band.mid")
+    qtbot.waitUntil(lambda: window.songs.playing)
+    assert [(part.preset_name, part.values["channel"]) for part in player.parts[:2]] == [
+        ("Piano", 1.0),
+        ("Violin", 4.0),
+    ]
+    assert player.used == [0, 1]
+    player.undo()
+    qtbot.waitUntil(lambda: player.used == [0])
+    assert player.values["channel"] == 0.0
 
 
 def test_another_song_panic_and_the_end_of_the_engine_stop_it(

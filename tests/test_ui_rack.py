@@ -372,6 +372,9 @@ class TestSession:
         assert again.player.used == [0, 1, 2]
         strip = again.rack.strips[1]
         assert "Reed is missing" in strip.button.accessibleName()
+        again.knobs.turn_to(RACK_PAGE)
+        assert not strip.controls["volume"].isVisible()
+        qtbot.waitUntil(lambda: strip.menu_button.x() == again.rack.strips[0].menu_button.x())
         again.save()
         again.close()
         gone.write_bytes(reed_file.read_bytes())

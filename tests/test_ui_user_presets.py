@@ -130,7 +130,9 @@ def test_the_menu_renames_deletes_and_brings_back(window: Window, monkeypatch: p
     count = len(player.instrument.presets)
     player.save_preset("Fog")
     player.save_preset("Mist")
-    assert [action.text() for action in panel.menu_for(0).actions() if action.text()] == ["Save as…", "Import…"]
+    assert [action.text() for action in panel.menu_for(0).actions() if action.text()] == [
+        "Save as…", "Mark with a star\tCtrl+D", "Import…",
+    ]  # fmt: skip
     monkeypatch.setattr(panel, "ask_name", lambda title, name: name + " 2")
     actions = {action.text(): action for action in panel.menu_for(count).actions()}
     actions["Rename…"].trigger()

@@ -169,7 +169,7 @@ class TestMidiLearn:
         cutoff = window.knobs.knobs["filter_cutoff"]
         self.pick(window, "filter_cutoff", "Learn")
         qtbot.waitUntil(lambda: cutoff.waiting)
-        assert "Cutoff" in window.status_line.notice.text
+        qtbot.waitUntil(lambda: "Cutoff" in window.status_line.notice.text)
         engine.waiting, engine.bindings = None, {(0, 71): (0, "filter_cutoff")}
         qtbot.waitUntil(lambda: "controller 71" in cutoff.moved_by)
         assert not cutoff.waiting

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from noisysynth.errors import UserError
 from noisysynth.train.config import PRESETS, TrainConfig, load_config
+from noisysynth.train.noisygan import config as noisygan
+from noisysynth.train.phrases import config as phrases
 
 if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is known to be good
     from noisysynth.train.note_bank import Note
@@ -37,12 +39,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a control network on data that noisysynth-dataset prepared.",
         epilog="Watch with: tensorboard --logdir RUN/tensorboard. Then: noisysynth-export RUN OUT.noisy",
     )
-    parser.add_argument("--data", type=Path, required=True, nargs="+", metavar="DIR", help="folders of prepared data")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="folders of prepared data; of phrases: a .sf2 or recordings",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
-        help=f"{', '.join(PRESETS)}, or a JSON file of settings that differ from quick's (default: quick)",
+        help=f"{', '.join((*PRESETS, *noisygan.PRESETS, *phrases.PRESETS))}, or a JSON file of settings that differ "
+        "from quick's (default: quick)",
     )
     parser.add_argument(
         "--all-instruments", action="store_true", help="learn the held-out instruments, too: to play, not to judge"
@@ -56,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help="auto (default): an NVIDIA GPU if there is one",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument("--figures", action="store_true", help="of noisygan: write figures and sounds only")
     return parser
 
 
@@ -78,6 +89,12 @@ def _run(options: argparse.Namespace) -> int:
     for folder in options.data:
         if not folder.exists():
             raise UserError(f"no prepared data at {folder}; make it with noisysynth-dataset")
+    if isinstance(config, noisygan.NoisyganConfig):
+        return _run_noisygan(options, config)
+    if options.figures:
+        raise UserError("--figures are of the paper's model; see --config noisygan")
+    if isinstance(config, phrases.PhrasesConfig):
+        return _run_phrases(options, config)
     from noisysynth.train.trainer import train
 
     data = read_data(options.data, config, options.all_instruments)
@@ -93,11 +110,41 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainConfig:
-    """As asked for; when resuming without a word, the run's own."""
-    if options.config is None and options.resume and (options.out / "config.json").is_file():
-        return load_config(str(options.out / "config.json"))
-    return load_config(options.config or "quick")
+def _run_noisygan(options: argparse.Namespace, config: noisygan.NoisyganConfig) -> int:
+    from noisysynth.train.noisygan.data import read_notes
+    from noisysynth.train.noisygan.figures import write_figures
+    from noisysynth.train.noisygan.training import train as train_noisygan
+
+    notes = read_notes(_only_folder(options), config)
+    if not options.figures:
+        train_noisygan(notes, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+    written = write_figures(options.out, notes)
+    print(f"{len(written)} figures and sounds in {options.out / 'figures'} and {options.out / 'sounds'}")
+    return 0
+
+
+def _run_phrases(options: argparse.Namespace, config: phrases.PhrasesConfig) -> int:
+    from noisysynth.train.phrases.data import read_phrases
+    from noisysynth.train.phrases.training import train as train_phrases
+
+    bank = read_phrases(_only_folder(options), config)
+    train_phrases(bank, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+    return 0
+
+
+def _only_folder(options: argparse.Namespace) -> Path:
+    if len(options.data) > 1 or options.all_instruments:
+        raise UserError("this config learns from one --data, and --all-instruments means nothing to it")
+    folder: Path = options.data[0]
+    return folder
+
+
+def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfig | phrases.PhrasesConfig:
+    """As asked for; when going on with a run without a word, the run's own."""
+    name = options.config or "quick"
+    if options.config is None and (options.resume or options.figures) and (options.out / "config.json").is_file():
+        name = str(options.out / "config.json")
+    return noisygan.find_config(name) or phrases.find_config(name) or load_config(name)
 
 
 def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool = False) -> TrainingData:

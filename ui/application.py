@@ -53,4 +53,5 @@ def run_window(
         signal.signal(number, interrupted)
     window.restore(instrument, audio)
     window.show()
+    window.welcome_if_new()
     return application.exec()

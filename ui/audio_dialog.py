@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice, AudioDevice
 from noisysynth.ui import theme
+from noisysynth.ui.checkup_panel import CheckupPanel
 from noisysynth.ui.controls.standard import Button, CheckBox, Combo, ElidedLabel
 from noisysynth.ui.player import Player
+from noisysynth.ui.test_tone import TestToneButton
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048)
 SAMPLE_RATES = (44_100, 48_000, 88_200, 96_000)
@@ -21,13 +23,16 @@ REFRESH_MS = 500
 class AudioDialog(QDialog):
     """Every choice is tried at once; one that fails is told and the shown state goes back to what is true."""
 
+    monitor_asked = Signal()
+
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._player = player
         self._devices: list[AudioDevice] = []
         self._filling = False
         self.setWindowTitle("Audio and MIDI")
-        self.setMinimumSize(60 * theme.UNIT, 56 * theme.UNIT)
+        self.setMinimumSize(104 * theme.UNIT, 56 * theme.UNIT)
+        self.resize(118 * theme.UNIT, 64 * theme.UNIT)
 
         self.host = Combo("Host API")
         self.device = Combo("Output device")
@@ -35,12 +40,16 @@ class AudioDialog(QDialog):
         self.rate = Combo("Sample rate")
         self.latency = QLabel("\u2013")
         self.latency.setFont(theme.font(theme.BODY, QFont.Weight.DemiBold))
+        self.tone = TestToneButton(player)
+        self.checkup = CheckupPanel(player)
+        self.checkup.measuring.changed.connect(self._show_measuring)
+        self.checkup.chosen.connect(self._take_block)
         self.detail = ElidedLabel(theme.SMALL, theme.TEXT_QUIET)
         self.error = QLabel()
         self.error.setWordWrap(True)
         self.error.setTextFormat(Qt.TextFormat.PlainText)
         self.error.setStyleSheet(f"color: {theme.DANGER};")
-        self.error.setMinimumHeight(5 * theme.UNIT)
+        self.error.setMinimumHeight(3 * theme.UNIT)
         self.error.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.inputs: dict[str, CheckBox] = {}
         self._input_column = QVBoxLayout()
@@ -65,14 +74,24 @@ class AudioDialog(QDialog):
             ("Output device", self.device),
             ("Block size", self.block),
             ("Sample rate", self.rate),
-            ("Latency", self.latency),
-            ("", self.detail),
         )
         for row, (caption, widget) in enumerate(rows):
             label = QLabel(caption)
             label.setProperty("quiet", True)
             audio.addWidget(label, row, 0)
             audio.addWidget(widget, row, 1)
+        label = QLabel("Latency")
+        label.setProperty("quiet", True)
+        latency = QVBoxLayout()
+        latency.setSpacing(0)
+        latency.addWidget(self.latency)
+        latency.addWidget(self.detail)
+        last = QHBoxLayout()
+        last.setSpacing(theme.UNIT)
+        last.addLayout(latency, 1)
+        last.addWidget(self.tone)
+        audio.addWidget(label, len(rows), 0)
+        audio.addLayout(last, len(rows), 1)
 
         holder = QWidget()
         holder_column = QVBoxLayout(holder)
@@ -89,20 +108,32 @@ class AudioDialog(QDialog):
         again.setToolTip("List devices and inputs again, after plugging something in")
         again.setAutoDefault(False)
         again.clicked.connect(self.refresh)
+        monitor = Button("MIDI monitor\u2026")
+        monitor.setToolTip("See what comes in (Ctrl+M)")
+        monitor.setAutoDefault(False)
+        monitor.clicked.connect(self.monitor_asked)
         close = Button("Close")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.UNIT)
         buttons.addWidget(again)
+        buttons.addWidget(monitor)
         buttons.addStretch()
         buttons.addWidget(close)
 
+        left = QVBoxLayout()
+        left.setSpacing(theme.UNIT)
+        left.addWidget(_panel("Audio", audio))
+        left.addWidget(_panel("MIDI inputs", scroll), 1)
+        panels = QHBoxLayout()
+        panels.setSpacing(theme.UNIT)
+        panels.addLayout(left, 1)
+        panels.addWidget(_panel("What this machine can do", self.checkup), 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * theme.UNIT, 2 * theme.UNIT, 2 * theme.UNIT, 2 * theme.UNIT)
         column.setSpacing(theme.UNIT)
-        column.addWidget(_panel("Audio", audio))
-        column.addWidget(_panel("MIDI inputs", scroll), 1)
+        column.addLayout(panels, 1)
         column.addWidget(self.error)
         column.addLayout(buttons)
 
@@ -117,6 +148,12 @@ class AudioDialog(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._refresh.stop()
+        self.checkup.measuring.stop()
+
+    def close_for_good(self) -> None:
+        """With the window: nothing is measured any more."""
+        self.hide()
+        self.checkup.measuring.close()
 
     def refresh(self) -> None:
         """Ask for devices and inputs; the answer comes later."""
@@ -224,6 +261,21 @@ class AudioDialog(QDialog):
         )
         self.error.clear()
         self._player.open_audio(choice, self._opened, self._failed_choice)
+
+    def _take_block(self, size: int) -> None:
+        """What was recommended."""
+        at = self.block.findData(size)
+        if at < 0:
+            self.block.addItem(f"{size} samples", size)
+            at = self.block.count() - 1
+        self.block.setCurrentIndex(at)
+        self._chosen()
+
+    def _show_measuring(self) -> None:
+        """The device is in use while something is measured."""
+        measuring = self.checkup.measuring.running
+        for widget in (self.host, self.device, self.block, self.rate, self.tone):
+            widget.setEnabled(not measuring)
 
     def _opened(self) -> None:
         self.error.clear()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.messages import AudioChoice, AudioDevice
+from noisysynth.ui.requests import Requests
 
 if TYPE_CHECKING:
     from noisysynth.ui.player import Player
@@ -26,6 +27,21 @@ class EngineRequests:
         if client is None:
             failed(self._player.failure or "the engine is still starting")
         return client
+
+    def ask(
+        self,
+        work: Callable[[EngineClient], Any],
+        done: Callable[[Any], None] | None = None,
+        failed: Failed | None = None,
+        by: Requests | None = None,
+    ) -> None:
+        """`work` in the worker. failed: tells the player by default. by: another worker, for what takes so long that
+        other questions must not wait for it.
+        """
+        failed = failed or self._player.noticed.emit
+        client = self._client(failed)
+        if client is not None:
+            (by or self._player.requests).ask(lambda: work(client), done, failed)
 
     def ask_devices(
         self, done: Callable[[list[AudioDevice], list[tuple[str, bool]]], None], failed: Failed

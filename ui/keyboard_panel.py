@@ -14,6 +14,7 @@ from noisysynth.ui.controls.standard import IconButton
 from noisysynth.ui.controls.values import note_name
 from noisysynth.ui.controls.wheel import Wheel
 from noisysynth.ui.player import Player
+from noisysynth.ui.tempo import TempoPanel
 
 MOUSE = "mouse"
 
@@ -77,6 +78,7 @@ class KeyboardPanel(QFrame):
         self.velocity = _Stepper("Velocity", "Softer computer keyboard (C)", "Louder computer keyboard (V)")
         self.velocity.down.clicked.connect(lambda: computer.set_velocity(computer.velocity - VELOCITY_STEP))
         self.velocity.up.clicked.connect(lambda: computer.set_velocity(computer.velocity + VELOCITY_STEP))
+        self.tempo = TempoPanel(player)
         self.keys = Keyboard()
         self.keys.note_pressed.connect(lambda pitch, velocity: player.notes.press(MOUSE, pitch, velocity))
         self.keys.note_released.connect(lambda pitch: player.notes.release(MOUSE, pitch))
@@ -94,6 +96,7 @@ class KeyboardPanel(QFrame):
         row.addWidget(self.bend)
         row.addWidget(self.modulation)
         row.addLayout(steppers)
+        row.addWidget(self.tempo)
         row.addSpacing(theme.HALF)
         row.addWidget(self.keys, 1)
 

@@ -93,10 +93,11 @@ class OwnPresets:
             self._change(mine.restore, "{} is back", play=True)
 
     def export(self, index: int, path: Path) -> None:
-        at, mine = self.at(index), self._player.part.mine
+        part = self._player.part
+        at, mine = self.at(index), part.mine
         if at is not None and mine is not None:
             try:
-                mine.write_to(at, path)
+                mine.write_to(at, path, part.tags_at(mine.presets[at].values))
                 self._player.noticed.emit(f"wrote {path}")
             except UserError as error:
                 self._player.noticed.emit(str(error))

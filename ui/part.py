@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,14 @@ class Part:
             place = self._map.places[index]
             values |= {"pad_x": place.x, "pad_y": place.y}
         return values
+
+    def tags_at(self, values: Mapping[str, float]) -> tuple[str, ...]:
+        """Name and tags of the instrument's preset that sounds most at the pad's place in `values`."""
+        if self._map is None or self.instrument is None:
+            return ()
+        weights = self._map.weights(values.get("pad_x", 0.0), values.get("pad_y", 0.0))
+        preset = self.instrument.presets[int(np.argmax(weights))]
+        return (preset.name, *preset.tags)
 
     def sound(self) -> dict[str, float]:
         """Values of what belongs to the sound."""

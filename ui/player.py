@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from noisysynth.engine.client import EngineClient
-from noisysynth.engine.messages import AudioChoice, EngineStatus
+from noisysynth.engine.messages import AudioChoice, EngineStatus, MidiMessage
 from noisysynth.instrument import Instrument, Preset
 from noisysynth.parameters import N_PARTS, PARAMETER_INDEX, PARAMETERS
 from noisysynth.ui.corners import Corners
@@ -62,6 +62,7 @@ class Player(QObject):
         super().__init__(parent)
         self._client_factory = client_factory
         self._client: EngineClient | None = None  # only while it answers
+        self._coming: EngineClient | None = None  # while it starts
         self.requests = Requests(self)
         self.parts = [Part() for _ in range(N_PARTS)]
         self.chosen = 0  # the part that is edited
@@ -95,6 +96,7 @@ class Player(QObject):
         asking = EngineRequests(self)
         self.ask_devices, self.open_audio, self.listen_midi = asking.ask_devices, asking.open_audio, asking.listen_midi
         self.start_recording, self.stop_recording = asking.start_recording, asking.stop_recording
+        self.ask = asking.ask
 
     # the part that is edited
 
@@ -208,6 +210,7 @@ class Player(QObject):
         self.starting, self.failure = True, ""
         self.engine_changed.emit()
         client, audio, number = self._client_factory(), self.audio, first
+        self._coming = client
         muted, osc_port = frozenset(self.muted_midi_inputs), self.osc_port
 
         def work() -> EngineClient:
@@ -226,7 +229,7 @@ class Player(QObject):
         self.requests.ask(work, lambda client: self._started(client, number, path), self._not_started)
 
     def _started(self, client: EngineClient, number: int, path: Path) -> None:
-        self._client, self.starting = client, False
+        self._client, self._coming, self.starting = client, None, False
         self._preset_changes = [client.preset(each)[1] for each in range(N_PARTS)]
         self._seen[:] = np.nan
         self._told.clear()
@@ -235,7 +238,7 @@ class Player(QObject):
         self.engine_changed.emit()
 
     def _not_started(self, line: str) -> None:
-        self.starting, self.failure = False, line
+        self._coming, self.starting, self.failure = None, False, line
         self.noticed.emit(line)
         self.engine_changed.emit()
 
@@ -446,6 +449,19 @@ class Player(QObject):
     def sounding_hz(self) -> float:
         """Fundamental of the newest note that sounds; 0 in silence."""
         return self._client.sounding_hz() if self._client is not None else 0.0
+
+    def start_progress(self) -> tuple[float, str] | None:
+        """While the first start compiles the sound: the share that is done, and of what."""
+        return self._coming.progress() if self._coming is not None else None
+
+    def watch_midi(self, on: bool) -> None:
+        """Have incoming MIDI messages kept for `midi_messages`."""
+        if self._client is not None:
+            self._client.watch_midi(on)
+
+    def midi_messages(self, since: int) -> tuple[list[MidiMessage], int]:
+        """From number `since` on, and the number to ask with next."""
+        return self._client.midi_messages(since) if self._client is not None else ([], since)
 
     def poll_notices(self) -> None:
         if self._client is not None:

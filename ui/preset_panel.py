@@ -6,7 +6,7 @@ import collections
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -30,7 +30,8 @@ from PySide6.QtWidgets import (
 from noisysynth.instrument import Preset
 from noisysynth.ui import theme
 from noisysynth.ui.controls.base import came_by_keyboard
-from noisysynth.ui.controls.standard import Button, IconButton
+from noisysynth.ui.controls.standard import Button, IconButton, paint_icon
+from noisysynth.ui.favourites import Favourites
 from noisysynth.ui.player import Player
 from noisysynth.ui.user_presets import LONGEST_NAME, UserPreset
 
@@ -39,6 +40,9 @@ MAXIMUM_CHIPS = 8
 PRESET_FILES = "Presets (*.noisypreset);;All files (*)"
 INDEX_ROLE = Qt.ItemDataRole.UserRole
 TAGS_ROLE = Qt.ItemDataRole.UserRole + 1
+STAR_ROLE = Qt.ItemDataRole.UserRole + 2
+STAR_WIDTH = 4 * theme.UNIT
+FAVOURITES = "\u2605 Favourites"
 
 
 def matches(preset: Preset | UserPreset, words: str, tags: frozenset[str]) -> bool:
@@ -128,7 +132,12 @@ class _PresetDelegate(QStyledItemDelegate):
             painter.setPen(theme.qcolor(theme.ACCENT))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), theme.RADIUS, theme.RADIUS)
-        self._paint_text(painter, rect, str(index.data()), str(index.data(TAGS_ROLE)), chosen)
+        marked = bool(index.data(STAR_ROLE))
+        text = rect.adjusted(0, 0, -STAR_WIDTH if marked or hovered or chosen else 0, 0)
+        self._paint_text(painter, text, str(index.data()), str(index.data(TAGS_ROLE)), chosen)
+        if marked or hovered or chosen:
+            colour = theme.ACCENT if marked else theme.TEXT_QUIET
+            paint_icon(painter, "star", star_rect(option.rect), colour, 1.25, filled=marked)
         painter.restore()
 
     @staticmethod
@@ -150,10 +159,43 @@ class _PresetDelegate(QStyledItemDelegate):
             painter.drawText(below, middle, painter.fontMetrics().elidedText(tags, elide, int(width)))
 
 
+def star_rect(row: QRect) -> QRectF:
+    """Where the star of a row of the list is."""
+    return QRectF(row.right() + 1 - STAR_WIDTH, row.top(), STAR_WIDTH, row.height())
+
+
 class PresetList(QListWidget):
-    """Knows whether the keyboard brought the focus."""
+    """Knows whether the keyboard brought the focus, tells a click on a star, and shows whole rows only."""
+
+    starred = Signal(QListWidgetItem)
 
     ring = False
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMouseTracking(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # By the row, and a height of whole rows (see below): else a sliver of a row stands above or below.
+        self.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerItem)
+        self.setUniformItemSizes(True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setViewportMargins(0, 0, 0, self.contentsRect().height() % ROW_HEIGHT)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        item = self.itemAt(event.position().toPoint())
+        on_star = item is not None and star_rect(self.visualItemRect(item)).contains(event.position())
+        if on_star and event.button() == Qt.MouseButton.LeftButton:
+            self.starred.emit(item)
+            event.accept()
+        else:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        item = self.itemAt(event.position().toPoint())
+        if item is None or not star_rect(self.visualItemRect(item)).contains(event.position()):
+            super().mouseReleaseEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self.ring = came_by_keyboard(event) or event.reason() == Qt.FocusReason.OtherFocusReason
@@ -183,9 +225,13 @@ class SearchField(QLineEdit):
 class PresetPanel(QFrame):
     """Follows the player's instrument and preset."""
 
-    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
+    import_asked = Signal(Path)
+    edited = Signal()  # something that the session keeps
+
+    def __init__(self, player: Player, favourites: Favourites, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._player = player
+        self.favourites = favourites
         self.setProperty("panel", True)
 
         self.search = SearchField()
@@ -201,10 +247,7 @@ class PresetPanel(QFrame):
         self.list: PresetList = PresetList()
         self.list.setAccessibleName("Presets")
         self.list.setItemDelegate(_PresetDelegate(self.list))
-        self.list.setMouseTracking(True)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
-        self.list.setUniformItemSizes(True)
+        self.list.starred.connect(lambda item: self.toggle_favourite(item.data(INDEX_ROLE)))
         self.list.itemClicked.connect(self._clicked)
         self.list.currentItemChanged.connect(self._moved)
         self.count = QLabel()
@@ -238,6 +281,7 @@ class PresetPanel(QFrame):
         player.presets_changed.connect(self._fill)
         player.preset_changed.connect(self._show_preset)
         player.history_changed.connect(self._show_history)
+        favourites.changed.connect(self._show_stars)
         self._show_history()
         self._fill()
 
@@ -255,11 +299,16 @@ class PresetPanel(QFrame):
         self.compare.setProperty("letter", True)
         self.compare.setToolTip("Compare two settings of the sound (Ctrl+B); B begins as A is")
         self.compare.clicked.connect(player.compare)
+        self.audition = IconButton("note", "Hear presets when they are clicked")
+        self.audition.setCheckable(True)
+        self.audition.setChecked(True)
+        self.audition.toggled.connect(self.edited)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.HALF)
         row.addWidget(self.undo)
         row.addWidget(self.redo)
+        row.addWidget(self.audition)
         row.addStretch()
         row.addWidget(self.save)
         row.addWidget(self.compare)
@@ -289,6 +338,10 @@ class PresetPanel(QFrame):
         """What can be done with this preset, or (-1) with none in particular."""
         player, menu = self._player, QMenu(self)
         menu.addAction("Save as\u2026", self.ask_save)
+        if 0 <= index < len(player.presets):
+            marked = self._key(index) in self.favourites
+            star = "Take the star away" if marked else "Mark with a star"
+            menu.addAction(f"{star}\tCtrl+D", lambda: self.toggle_favourite(index))
         if player.mine_at(index) is not None:
             name = player.presets[index].name
             menu.addAction("Rename\u2026", lambda: self._ask_rename(index))
@@ -305,9 +358,11 @@ class PresetPanel(QFrame):
         self.menu_for(item.data(INDEX_ROLE) if item is not None else -1).popup(self.list.mapToGlobal(place))
 
     def _ask_rename(self, index: int) -> None:
-        name = self.ask_name("Rename preset", self._player.presets[index].name)
+        instrument, before = self._key(index)
+        name = self.ask_name("Rename preset", before)
         if name:
             self._player.rename_preset(index, name)
+            self.favourites.rename(instrument, before, self._player.presets[index].name)
 
     def _ask_export(self, index: int) -> None:
         suggestion = f"{self._player.presets[index].name}.noisypreset"
@@ -318,7 +373,7 @@ class PresetPanel(QFrame):
     def _ask_import(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import preset", "", PRESET_FILES)
         if path:
-            self._player.import_preset(Path(path))
+            self.import_asked.emit(Path(path))
 
     def _show_history(self) -> None:
         self.undo.setEnabled(self._player.can_undo)
@@ -326,6 +381,33 @@ class PresetPanel(QFrame):
         side = self._player.side
         self.compare.setText(side)
         self.compare.setAccessibleName(f"Compare: {side} plays")
+
+    # favourites
+
+    def _key(self, index: int) -> tuple[str, str]:
+        """What favourites know a preset by."""
+        instrument = self._player.instrument
+        return (instrument.name if instrument is not None else "", self._player.presets[index].name)
+
+    def toggle_favourite(self, index: int | None = None) -> None:
+        """Mark a preset with a star, or take it away; None: the chosen one."""
+        index = self._player.preset if index is None else index
+        if 0 <= index < len(self._player.presets):
+            self.favourites.toggle(*self._key(index))
+
+    def _show_stars(self) -> None:
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            item.setData(STAR_ROLE, self._key(item.data(INDEX_ROLE)) in self.favourites)
+        self._show_favourites_chip()
+        self._filter()
+
+    def _show_favourites_chip(self) -> None:
+        """It is there as soon as there is a star, and as long as it is pressed."""
+        chip = self.favourites_chip
+        chip.setVisible(chip.isChecked() or any(self._key(i) in self.favourites for i in range(self.list.count())))
+        self._chips.setVisible(bool(self.chips) or not chip.isHidden())
+        self._chips.updateGeometry()
 
     # content
 
@@ -337,6 +419,7 @@ class PresetPanel(QFrame):
             item = QListWidgetItem(preset.name)
             item.setData(INDEX_ROLE, index)
             item.setData(TAGS_ROLE, " \u00b7 ".join(preset.tags))
+            item.setData(STAR_ROLE, self._key(index) in self.favourites)
             item.setToolTip("\n".join((preset.name, ", ".join(preset.tags))).strip())
             self.list.addItem(item)
         self.list.blockSignals(False)
@@ -349,27 +432,34 @@ class PresetPanel(QFrame):
         while (item := layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()  # it may stay for a moment
                 widget.deleteLater()
         self.chips = {}
+        self.favourites_chip = self._chip(FAVOURITES, "Only favourites")
+        layout.addWidget(self.favourites_chip)
         frequency = collections.Counter(tag for preset in presets for tag in preset.tags)
         for tag, _ in sorted(frequency.most_common(MAXIMUM_CHIPS), key=lambda pair: (-pair[1], pair[0])):
-            chip = Button(tag)
-            chip.setProperty("chip", True)
-            chip.setCheckable(True)
-            chip.setAccessibleName(f"Only presets tagged {tag}")
-            chip.toggled.connect(self._filter)
-            self.chips[tag] = chip
-            layout.addWidget(chip)
-        self._chips.setVisible(bool(self.chips))
-        self._chips.updateGeometry()
+            self.chips[tag] = self._chip(tag, f"Only presets tagged {tag}")
+            layout.addWidget(self.chips[tag])
+        self._show_favourites_chip()
+
+    def _chip(self, text: str, name: str) -> Button:
+        chip = Button(text)
+        chip.setProperty("chip", True)
+        chip.setCheckable(True)
+        chip.setAccessibleName(name)
+        chip.toggled.connect(self._filter)
+        return chip
 
     def _filter(self) -> None:
         presets = self._player.presets
         tags = frozenset(tag for tag, chip in self.chips.items() if chip.isChecked())
-        shown = 0
+        only_marked, shown = self.favourites_chip.isChecked(), 0
         for row in range(self.list.count()):
             item = self.list.item(row)
-            hidden = not matches(presets[item.data(INDEX_ROLE)], self.search.text(), tags)
+            hidden = not matches(presets[item.data(INDEX_ROLE)], self.search.text(), tags) or (
+                only_marked and not item.data(STAR_ROLE)
+            )
             item.setHidden(hidden)
             shown += not hidden
         total = self.list.count()
@@ -391,16 +481,35 @@ class PresetPanel(QFrame):
 
     # gestures
 
+    def choose(self, index: int) -> None:
+        """Play this preset from now on; let it be heard, too, where the player wants that."""
+        if self.audition.isChecked():
+            self._player.audition(index)
+        else:
+            self._player.choose_preset(index)
+
+    def step(self, step: int) -> None:
+        """To the next or the one before of those that are shown, around the end."""
+        shown, here = self.shown(), self._player.preset
+        if not shown:
+            return
+        if here in shown:
+            at = (shown.index(here) + step) % len(shown)
+        else:  # from between two that are shown
+            before = sum(index < here for index in shown)
+            at = (before if step > 0 else before - 1) % len(shown)
+        self._player.choose_preset(shown[at])
+
     def _clicked(self, item: QListWidgetItem) -> None:
-        self._player.audition(item.data(INDEX_ROLE))
+        self.choose(item.data(INDEX_ROLE))
 
     def _moved(self, item: QListWidgetItem | None, _: QListWidgetItem | None) -> None:
         # A click also moves the current row, but before it is over: let `_clicked` do it once.
         if item is not None and QApplication.mouseButtons() == Qt.MouseButton.NoButton:
-            self._player.audition(item.data(INDEX_ROLE))
+            self.choose(item.data(INDEX_ROLE))
 
     def _take_first(self) -> None:
         shown = self.shown()
         if shown:
             self.list.setFocus()
-            self._player.audition(shown[0] if self._player.preset not in shown else self._player.preset)
+            self.choose(shown[0] if self._player.preset not in shown else self._player.preset)

@@ -127,7 +127,7 @@ class RackEditor:
         gone = [number for number in parts if number not in wanted]
 
         def rest(worked: bool) -> None:
-            if worked and set(gone) < set(self._player.used):
+            if worked and set(self._player.used) - set(gone):  # one part stays
                 self._take_out(gone)
 
         if wanted:

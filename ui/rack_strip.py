@@ -99,6 +99,7 @@ class RackStrip(QFrame):
         self.meter = PartMeter(f"Part {number + 1} level")
         self.menu_button = IconButton("more", f"More about part {number + 1}")
         self.menu_button.clicked.connect(self._open_menu)
+        self._widths: Mapping[str, int] = {}
         self._cells: dict[str, QWidget] = {
             "part": self.button, **self.controls, "meter": self.meter, "menu": self.menu_button,
         }  # fmt: skip
@@ -135,10 +136,20 @@ class RackStrip(QFrame):
         return [self.button, *self.controls.values(), self.menu_button]
 
     def set_widths(self, widths: Mapping[str, int]) -> None:
+        """Of the columns that there is room for."""
+        self._widths = widths
+        self._show_cells()
+
+    def _show_cells(self) -> None:
+        missing = self._player.parts[self.number].instrument is None
         for id_, cell in self._cells.items():
-            cell.setVisible(id_ in widths)
-            if id_ in widths:
-                cell.setFixedWidth(widths[id_])
+            there = id_ in self._widths
+            if there:
+                cell.setFixedWidth(self._widths[id_])
+            keeps_place = cell.sizePolicy()
+            keeps_place.setRetainSizeWhenHidden(there)
+            cell.setSizePolicy(keeps_place)
+            cell.setVisible(there and not (missing and id_ not in ("part", "menu")))
 
     # what is shown
 
@@ -154,9 +165,9 @@ class RackStrip(QFrame):
         self.setProperty("strip", "chosen" if chosen else "other")
         self.style().unpolish(self)
         self.style().polish(self)
-        for parameter_id, control in self.controls.items():
+        for parameter_id in self.controls:
             self.show_value(parameter_id, part.values[parameter_id])
-            control.setEnabled(not missing)
+        self._show_cells()
 
     def show_value(self, parameter_id: str, value: float) -> None:
         control = self.controls.get(parameter_id)

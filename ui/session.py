@@ -31,6 +31,10 @@ class Session:
     view: str = ""  # of the sound: a name of scope_panel.VIEWS
     pad_loop: str = ""  # Loop.to_text of ui/motion.py
     walk_speed_hz: float = USUAL_HZ  # of the pad's random walk
+    audition: bool = True  # presets are heard when they are clicked
+    tuning_scale: str = ""  # paths of Scala files
+    tuning_mapping: str = ""
+    welcomed: bool = False  # the welcome was seen, or waved away
 
 
 def session_path() -> Path:

@@ -11,8 +11,11 @@ from PySide6.QtCore import QObject, QTimer
 
 from noisysynth.events import EventKind, make_event
 from noisysynth.midi.song import read_song
+from noisysynth.midi.song_parts import parts_of_song
+from noisysynth.ui.part_data import PartData, RackData
 from noisysynth.ui.player import Player
 from noisysynth.ui.recording import clock
+from noisysynth.ui.references import instrument_reference
 
 _LOOK_MS = 50
 _AHEAD_S = 0.25  # events are with the engine so long before they sound: a window that is busy delays none
@@ -47,9 +50,33 @@ class SongPlayer(QObject):
 
         def read(song: tuple[NDArray[np.void], float]) -> None:
             self.stop()
-            self._begin(path.name, *song, sample_rate)
+            events, length_s = song
+            rack = self._rack_for(events)
+            if rack is None:
+                self._begin(path.name, events, length_s, sample_rate)
+                return
+
+            def loaded(worked: bool) -> None:
+                if worked:
+                    self._begin(path.name, events, length_s, sample_rate)
+
+            self._player.rack.load(rack, what=f"a part for each channel of {path.stem}", done=loaded)
 
         self._player.requests.ask(lambda: read_song(path, sample_rate), read, self._player.noticed.emit)
+
+    def _rack_for(self, events: NDArray[np.void]) -> RackData | None:
+        """The instrument once for every channel of the song, where it can be and the player has built no rack yet."""
+        player = self._player
+        instrument, path = player.instrument, player.instrument_path
+        if instrument is None or path is None or len(player.used) != 1:
+            return None
+        parts = {
+            number: PartData(
+                instrument_reference(path), instrument.name, each.preset.name, {"channel": each.channel + 1.0}
+            )
+            for number, each in enumerate(parts_of_song(instrument, events))
+        }
+        return RackData(parts, player.rack_data().values) if parts else None
 
     def _begin(self, name: str, events: NDArray[np.void], length_s: float, sample_rate: int) -> None:
         status = self._player.last_status

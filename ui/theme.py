@@ -151,6 +151,8 @@ def style_sheet() -> str:
     QPushButton:focus {{ border-color: {ACCENT}; }}
     QPushButton:disabled {{ color: {TEXT_QUIET}; background: {PANEL}; }}
     QPushButton:checked {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
+    QPushButton[primary="true"] {{ background: {ACCENT}; color: {TEXT_ON_ACCENT}; border-color: {ACCENT}; }}
+    QPushButton[primary="true"]:focus {{ border-color: {TEXT}; }}
     QPushButton[letter="true"] {{ padding: 0; }}
     QPushButton[chip="true"] {{
         min-height: {3 * UNIT - 2}px; max-height: {3 * UNIT - 2}px; padding: 0 {UNIT}px;
@@ -203,6 +205,19 @@ def style_sheet() -> str:
     QTabBar::tab:hover {{ color: {TEXT}; }}
     QTabBar::tab:selected {{ color: {TEXT}; border-bottom-color: {ACCENT}; }}
     QTabBar::tab:focus:selected {{ background: {RAISED}; }}
+
+    QTableView {{
+        background: transparent; border: none; outline: none; selection-background-color: {ACCENT};
+        selection-color: {TEXT_ON_ACCENT};
+    }}
+    QTableView::item {{ padding: 0 {HALF}px; border: none; }}
+    QHeaderView {{ background: transparent; }}
+    QHeaderView::section {{
+        background: {PANEL}; color: {TEXT_QUIET}; border: none; border-bottom: 1px solid {LINE}; padding: 0 7px;
+        height: {3 * UNIT}px; font-size: {SMALL}px; font-weight: 600;
+    }}
+    QProgressBar {{ background: {WELL}; border: 1px solid {LINE}; border-radius: {HALF}px; max-height: {UNIT}px; }}
+    QProgressBar::chunk {{ background: {ACCENT}; border-radius: {HALF - 1}px; }}
 
     QScrollArea {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ background: transparent; width: {UNIT - 2}px; margin: 0; }}

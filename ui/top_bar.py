@@ -123,6 +123,8 @@ class TopBar(QWidget):
     settings_asked = Signal()
     presets_asked = Signal()  # the preset name was clicked
     manual_asked = Signal()
+    step_asked = Signal(int)  # to the next preset (1), or the one before (-1)
+    tuning_asked = Signal()
     rack_asked = Signal()
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
@@ -144,9 +146,9 @@ class TopBar(QWidget):
         self._menu.aboutToShow.connect(self._fill_menu)
         self.instrument.clicked.connect(self._show_menu)
         self.previous = IconButton("left", "Previous preset")
-        self.previous.clicked.connect(lambda: player.step_preset(-1))
+        self.previous.clicked.connect(lambda: self.step_asked.emit(-1))
         self.next = IconButton("right", "Next preset")
-        self.next.clicked.connect(lambda: player.step_preset(1))
+        self.next.clicked.connect(lambda: self.step_asked.emit(1))
         self.preset = NameButton("Preset")
         self.preset.setToolTip("Search the presets")
         self.preset.clicked.connect(self.presets_asked)
@@ -274,6 +276,7 @@ class TopBar(QWidget):
         if not self._menu.isEmpty():
             self._menu.addSeparator()
         self._menu.addAction("Open instrument file\u2026\tCtrl+O", self.ask_file)
+        self._menu.addAction("Open Scala tuning\u2026", self.tuning_asked.emit)
         self._menu.addSeparator()
         self._menu.addAction("Manual\tF1", self.manual_asked.emit)
 

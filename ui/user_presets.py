@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,25 +107,43 @@ class UserPresets:
         preset, self.deleted = self.deleted, None
         return None if preset is None else self.save(preset)
 
-    def write_to(self, at: int, path: Path) -> None:
-        """Give one away as a file."""
+    def write_to(self, at: int, path: Path, tags: Sequence[str] = ()) -> None:
+        """Give one away as a file. tags: what it is like, for who lacks the instrument."""
+        data = {"noisysynth preset": VERSION, "instrument": self._instrument, **self.presets[at].data()}
         try:
-            write_json(path, {"noisysynth preset": VERSION, "instrument": self._instrument, **self.presets[at].data()})
+            write_json(path, {**data, "tags": list(tags)})
         except OSError as error:
             raise UserError(f"the preset cannot be written: {path} ({error.strerror})") from None
 
     def read_from(self, path: Path) -> int:
         """Take one in; returns where it is."""
-        try:
-            data = read_json(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path.name} cannot be read ({reason(error)})") from None
-        preset = UserPreset.of_data(data) if isinstance(data, dict) and "noisysynth preset" in data else None
-        if preset is None:
-            raise UserError(f"{path.name} is no preset of noisysynth")
-        if data.get("instrument") != self._instrument:
-            raise UserError(f"{path.name} was made for the instrument {data.get('instrument')!r}; open that first")
-        return self.save(preset)
+        given = read_preset_file(path)
+        if given.instrument != self._instrument:
+            raise UserError(f"{path.name} was made for the instrument {given.instrument!r}; open that first")
+        return self.save(given.preset)
+
+
+@dataclasses.dataclass(frozen=True)
+class PresetFile:
+    """A preset that was given away. tags: what it is like."""
+
+    instrument: str
+    preset: UserPreset
+    tags: tuple[str, ...]
+
+
+def read_preset_file(path: Path) -> PresetFile:
+    """UserError, one line, when it is none."""
+    try:
+        data = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.name} cannot be read ({reason(error)})") from None
+    preset = UserPreset.of_data(data) if isinstance(data, dict) and "noisysynth preset" in data else None
+    if preset is None:
+        raise UserError(f"{path.name} is no preset of noisysynth")
+    tags = data.get("tags")
+    words = tags if isinstance(tags, list) else []
+    return PresetFile(str(data.get("instrument")), preset, tuple(word for word in words if isinstance(word, str)))
 
 
 def _tidy(name: str) -> str:

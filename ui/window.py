@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import factory_instruments
@@ -28,9 +28,13 @@ from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
 from noisysynth.ui.drop import Drop
+from noisysynth.ui.favourites import Favourites
+from noisysynth.ui.first_start import FirstStart
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
+from noisysynth.ui.midi_monitor import MidiMonitor
+from noisysynth.ui.missing_instrument import PresetOpener
 from noisysynth.ui.morph_panel import MorphPanel
 from noisysynth.ui.pages import RACK_PAGE
 from noisysynth.ui.part_data import PartData, RackData
@@ -43,6 +47,8 @@ from noisysynth.ui.session import Session, load_session, save_session
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
+from noisysynth.ui.tunings import Tunings
+from noisysynth.ui.welcome import Step, Welcome
 
 MINIMUM_SIZE = (960, 600)
 DEFAULT_SIZE = (1280, 800)
@@ -64,6 +70,7 @@ class Window(QMainWindow):
         self._session_file = session_file
         self._ticks = 0
         self._restoring = True
+        self._gone: PartData | None = None  # what the session had, whose instrument is not there
         self._closed = False
         self.setWindowTitle("noisysynth")
         self.setMinimumSize(*MINIMUM_SIZE)
@@ -71,18 +78,24 @@ class Window(QMainWindow):
 
         self.computer = ComputerKeyboard(self, player.notes)
         self.top = TopBar(player)
-        self.presets = PresetPanel(player)
+        self.presets = PresetPanel(player, Favourites(session_file.parent / "favourites.json", self))
         self.morph = MorphPanel(player)
         self.knobs = KnobPanel(player)
         self.rack = RackPanel(player)
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
+        self.monitor = MidiMonitor(player, self)
         self.songs = SongPlayer(player, self)
-        self.drop = Drop(player, self.songs)
+        self.tunings = Tunings(player, self)
+        self.opener = PresetOpener(player, self)
+        self.drop = Drop(player, self.songs, self.opener, self.tunings)
         self.setAcceptDrops(True)
         self.manual = Manual(self)
+        self._first_start = FirstStart()
         self._lay_out()
+        self.welcome = self._make_welcome()
+        self.welcomed = False
         self._connect()
 
         self._clock = QTimer(self)
@@ -151,6 +164,15 @@ class Window(QMainWindow):
         self.top.rack_asked.connect(lambda: self.knobs.turn_to(RACK_PAGE))
         self.knobs.page_turned.connect(self._page_turned)
         self.rack.hinted.connect(self.status_line.show_hint)
+        self.top.step_asked.connect(self.presets.step)
+        self.top.tuning_asked.connect(self.tunings.ask_file)
+        self.settings.monitor_asked.connect(self.show_monitor)
+        self.presets.import_asked.connect(self.opener.take)
+        self.presets.edited.connect(self._edited)
+        self.presets.favourites.failed.connect(self.status_line.show_notice)
+        self.tunings.changed.connect(lambda: self.status_line.show_tuning(self.tunings.name))
+        self.status_line.tuning_asked.connect(lambda: self._pop_up(self.tunings.menu(), self.status_line.tuning))
+        self.status_line.help_asked.connect(lambda: self._pop_up(self.help_menu(), self.status_line.help))
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -164,6 +186,9 @@ class Window(QMainWindow):
             ("Ctrl+,", self.settings.show),
             ("Ctrl+O", self.top.ask_file),
             ("Ctrl+R", self.top.recording.toggle),
+            ("Ctrl+M", self.show_monitor),
+            ("Ctrl+T", self.keyboard.tempo.tapped),
+            ("Ctrl+D", self.presets.toggle_favourite),
             ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
@@ -171,14 +196,76 @@ class Window(QMainWindow):
             ("Ctrl+Shift+Z", player.redo),
             ("Ctrl+Y", player.redo),
             ("Ctrl+B", player.compare),
-            ("Ctrl+Up", lambda: player.step_preset(-1)),
-            ("Ctrl+Down", lambda: player.step_preset(1)),
+            ("Ctrl+Up", lambda: self.presets.step(-1)),
+            ("Ctrl+Down", lambda: self.presets.step(1)),
             ("Ctrl+PgUp", lambda: player.step_part(-1)),
             ("Ctrl+PgDown", lambda: player.step_part(1)),
         ):
             QShortcut(QKeySequence(keys), self, action)
         for number in range(WITH_KEY):
             QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self, lambda number=number: player.choose_part(number))
+
+    # help
+
+    def _make_welcome(self) -> Welcome:
+        player, letters = self.player, " ".join("ASDFGHJ")
+        steps = (
+            Step(
+                "Play",
+                f"The keys {letters} of your computer play these keys; click them, or plug in a MIDI keyboard.",
+                self.keyboard.keys,
+                "That was a note.",
+            ),
+            Step(
+                "Move the sound",
+                "Hold a note and drag the orange ring: what sounds goes over to what is near.",
+                self.morph.pad,
+                "So it changes while it sounds.",
+            ),
+            Step(
+                "Choose a preset",
+                "Click a name to play it. The star beside it marks a favourite. "
+                "All there is stands in the manual: F1, or Help at the bottom right.",
+                self.presets.list,
+                "It plays now.",
+            ),
+        )
+        welcome = Welcome(self, steps)
+        player.notes.changed.connect(lambda notes: welcome.done(0) if notes else None)
+        self.morph.pad.moved.connect(lambda *_: welcome.done(1))
+        player.preset_changed.connect(lambda _: welcome.done(2))
+        welcome.ended.connect(self._welcome_ended)
+        return welcome
+
+    def welcome_if_new(self) -> None:
+        """At the very first start, and until it was seen to the end or waved away."""
+        if not self.welcomed:
+            self.begin_welcome()
+
+    def begin_welcome(self) -> None:
+        """On the page where all that it speaks of is seen."""
+        self.knobs.tabs.setCurrentIndex(0)
+        self.welcome.begin()
+
+    def _welcome_ended(self) -> None:
+        self.welcomed = True
+        self._edited()
+
+    def help_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Manual\tF1", self.manual.read)
+        menu.addAction("Welcome, in three steps", self.begin_welcome)
+        menu.addAction("MIDI monitor\tCtrl+M", self.show_monitor)
+        return menu
+
+    def _pop_up(self, menu: QMenu, above: QWidget) -> None:
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(above.mapToGlobal(above.rect().topLeft()) - QPoint(0, menu.sizeHint().height()))
+
+    def show_monitor(self) -> None:
+        self.monitor.show()
+        self.monitor.raise_()
+        self.monitor.activateWindow()
 
     # the session
 
@@ -200,11 +287,17 @@ class Window(QMainWindow):
         self.computer.set_base(session.keyboard_base)
         self.morph.scope.show_view(session.view)
         self.morph.motion.restore(session.pad_loop, session.walk_speed_hz)
+        self.presets.audition.setChecked(session.audition)
+        self.tunings.restore(session.tuning_scale, session.tuning_mapping)
+        self.welcomed = session.welcomed
+        if self.presets.favourites.problem:
+            self.status_line.show_notice(self.presets.favourites.problem)
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
             factory = next(iter(factory_instruments()), None)
         rack = session.rack
+        self._gone = None if instrument is not None else _gone(rack)
         if instrument is not None:
             rack = _with_instrument(rack, instrument)
         if not rack.parts and factory is not None:
@@ -217,6 +310,9 @@ class Window(QMainWindow):
 
     def _restored(self, _: bool) -> None:
         self._restoring = False
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            self.opener.last_one_gone(gone)
 
     def _instrument_changed(self) -> None:
         instrument = self.player.instrument
@@ -237,6 +333,10 @@ class Window(QMainWindow):
             walk_speed_hz=self.morph.motion.speed.value,
             geometry=bytes(self.saveGeometry().toHex().data()).decode("ascii"),
             view=self.morph.scope.view,
+            audition=self.presets.audition.isChecked(),
+            tuning_scale=str(self.tunings.scale or ""),
+            tuning_mapping=str(self.tunings.mapping or ""),
+            welcomed=self.welcomed,
         )
 
     def _edited(self) -> None:
@@ -290,6 +390,8 @@ class Window(QMainWindow):
         """Also gives Python a turn to see Ctrl-C while nothing else happens."""
         if not self._clock.isActive():
             self.player.status()
+        if self.player.starting or self._first_start.share is not None:
+            self._show_first_start()
         self.player.poll_notices()
         self.player.poll_learned()
 
@@ -305,8 +407,13 @@ class Window(QMainWindow):
             self.status_line.show_notice("ready: play with the keys A to P, the mouse or MIDI")
         player.poll_notices()  # what the start had to say comes after "ready"
 
+    def _show_first_start(self) -> None:
+        self._first_start.take(self.player.start_progress())
+        self.status_line.show_progress(self._first_start.share, self._first_start.line)
+        self.welcome.wait(f"There is no sound yet: {self._first_start.line}." if self._first_start.line else "")
+
     def _explain_long_start(self) -> None:
-        if self.player.starting:
+        if self.player.starting and self._first_start.share is None:
             self.status_line.show_notice(
                 "still starting: the sound is compiled for this machine, which only the first start does"
             )
@@ -376,7 +483,9 @@ class Window(QMainWindow):
         if not self._closed:
             self._closed = True
             self.save()
-            self.settings.hide()
+            self.settings.close_for_good()
+            self.monitor.hide()
+            self.opener.dialog.hide()
             self.manual.hide()
             self.hide()
             self._idle.stop()
@@ -402,6 +511,13 @@ def _audio_choice(session: Session, wanted: Mapping[str, Any]) -> AudioChoice:
         block_size=session.block_size if 16 <= session.block_size <= 8192 else default.block_size,
     )
     return dataclasses.replace(remembered, **wanted)
+
+
+def _gone(rack: RackData) -> PartData | None:
+    """What was played last, where no instrument of the rack is there any more."""
+    if not rack.parts or any(resolve_instrument(part.instrument) is not None for part in rack.parts.values()):
+        return None
+    return rack.parts.get(rack.chosen) or next(iter(rack.parts.values()))
 
 
 def _with_instrument(rack: RackData, path: Path) -> RackData:

@@ -164,7 +164,7 @@ def train_embedding(notes: NoteSet, steps: int = STEPS, progress: Progress | Non
     number = {name: i for i, name in enumerate(instruments)}
     levels = np.empty((len(notes), N_FRAMES, N_MELS), np.float16)
     for i, real in enumerate(notes):
-        levels[i] = heard(real.audio, notes.dataset.spec.sample_rate)
+        levels[i] = heard(real.audio, notes.spec.sample_rate)
         if progress:
             progress(1)
     pitch = torch.tensor([min(max(round(told.pitch), 0), 127) for told in notes.told])

@@ -104,7 +104,7 @@ class Evaluation:
         self.results: dict[str, Any] = {"sets": {}, "pitch": {}, "paired": {}, "seconds": {}}
         self.gallery = Gallery()
         self._keep_embedding, self._paper, self._show = keep_embedding, paper, show_progress
-        self._spec: SynthSpec = sets.held_out.dataset.spec
+        self._spec: SynthSpec = sets.spec
         self._encoder = Encoder(instrument)
         self._player = Player(instrument, sets.sample_rate)
         self._run = ControlNet(instrument).run
@@ -239,11 +239,11 @@ class Evaluation:
 
     def _paired(self, notes: NoteSet, shown: list[Shown]) -> dict[str, float]:
         some = notes.some(self.settings.paired, seed=1)
-        picked = set(drawn(some.rows, self.settings.shown, seed=3))
+        picked = set(drawn(range(len(some)), self.settings.shown, seed=3))
         rate = self.sets.sample_rate
         distances = []
         with self._bar(f"comparing {notes.name}", len(some)) as progress:
-            for row, real in zip(some.rows, some, strict=True):
+            for i, real in enumerate(some):
                 sounds = {
                     "recorded": real.audio,
                     "rebuilt": rebuilt(self._player, self._encoder, real),
@@ -252,7 +252,7 @@ class Evaluation:
                 distances.append(
                     [multi_scale_spectral_distance(sounds[who], real.audio) for who in ("rebuilt", "DDSP fit")]
                 )
-                if row in picked:
+                if i in picked:
                     shown.append(
                         Shown(_title(real), real.told, {who: audio[: 4 * rate] for who, audio in sounds.items()})
                     )

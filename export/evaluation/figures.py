@@ -64,7 +64,7 @@ def shown_picture(shown: Shown, rate: int) -> bytes:
     figure = Figure(figsize=(width, 3.6))
     # Fixed margins: working them out costs as much as drawing.
     grid = figure.add_gridspec(2, 2 * n, height_ratios=(2.0, 1.0), left=0.55 / width, right=1.0 - 0.1 / width,
-                               top=0.94, bottom=0.06, wspace=2.4 / n, hspace=0.16)  # fmt: skip
+                               top=0.94, bottom=0.06, wspace=1.4 / n, hspace=0.16)  # fmt: skip
     seconds = max(len(audio) for audio in shown.sounds.values()) / rate
     for i, (who, audio) in enumerate(shown.sounds.items()):
         axes = figure.add_subplot(grid[0, 2 * i : 2 * i + 2])

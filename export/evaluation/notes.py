@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
-from noisysynth.train.prepared import PreparedDataset, PreparedNote
+from noisysynth.spec import SynthSpec
+from noisysynth.train.prepared import SPLITS, PreparedDataset, PreparedNote
 
 LONGEST_S = 4.0
 RING_OUT_S = 1.0
@@ -23,6 +25,7 @@ FLOORS = 3
 _CACHE_BYTES = 1 << 29
 
 Audio = NDArray[np.float32]
+Thing = TypeVar("Thing")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,51 +51,45 @@ class RealNote:
     note: PreparedNote
 
 
-class NoteSet:
-    """Some notes of a prepared data set, in the order of the shards. name: as a reader should see it."""
+Place = tuple[PreparedDataset, int]
 
-    def __init__(self, name: str, dataset: PreparedDataset, rows: Sequence[int]) -> None:
+
+class NoteSet:
+    """Some notes of prepared data, each a data set and a row of it. name: as a reader should see it."""
+
+    def __init__(self, name: str, spec: SynthSpec, places: Sequence[Place]) -> None:
         self.name = name
-        self.dataset = dataset
-        self.rows = sorted(rows)
+        self.spec = spec
+        self.places = list(places)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.places)
 
     def __iter__(self) -> Iterator[RealNote]:
-        return (self.real(row) for row in self.rows)
+        """UserError when one is damaged."""
+        for dataset, row in self.places:
+            note = dataset.note(row)
+            assert note.audio is not None
+            told = _told(dataset, row)
+            yield RealNote(told, as_heard(note.audio, self.spec.sample_rate, told), note)
 
     @property
     def told(self) -> list[Told]:
         """The conditions of every note, without reading any audio."""
-        return [self._told(row) for row in self.rows]
+        return [_told(dataset, row) for dataset, row in self.places]
 
     @property
     def ids(self) -> list[str]:
-        return [str(self.dataset.entries[row]["id"]) for row in self.rows]
+        return [f"{dataset.path.absolute().name}/{dataset.entries[row]['id']}" for dataset, row in self.places]
 
     @property
     def instruments(self) -> list[str]:
         """The instrument of every note."""
-        return [str(self.dataset.entries[row]["instrument"]) for row in self.rows]
-
-    def real(self, row: int) -> RealNote:
-        """The note in this row of the data set. UserError when it is damaged."""
-        note = self.dataset.note(row)
-        assert note.audio is not None
-        told = self._told(row)
-        return RealNote(told, as_heard(note.audio, self.dataset.spec.sample_rate, told), note)
+        return [_instrument(place) for place in self.places]
 
     def some(self, n: int, seed: int) -> NoteSet:
         """At most n of them, drawn evenly."""
-        return NoteSet(self.name, self.dataset, drawn(self.rows, n, seed))
-
-    def _told(self, row: int) -> Told:
-        entry = self.dataset.entries[row]
-        gate_s = entry["gate_s"]
-        if gate_s is None:  # nobody knows when it was let go: as if it had been held to the end
-            gate_s = entry["n_frames"] / self.dataset.spec.frame_rate
-        return Told(float(entry["pitch"]), float(entry["velocity"]), max(float(gate_s), 0.01))
+        return NoteSet(self.name, self.spec, drawn(self.places, n, seed))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +105,12 @@ class Sets:
     fresh: NoteSet
     foreign: NoteSet
     learned: NoteSet
-    sample_rate: int
+    spec: SynthSpec
     attribution: list[str]
+
+    @property
+    def sample_rate(self) -> int:
+        return self.spec.sample_rate
 
     def conditions(self, n: int, seed: int) -> list[Told]:
         """n conditions of training notes that are in neither side of a comparison, the same for the same seed.
@@ -121,25 +122,45 @@ class Sets:
         return [told[i] for i in rng.choice(len(told), n, replace=n > len(told))]
 
 
-def choose_sets(data: Path, n: int, seed: int = 0) -> Sets:
-    """n notes for each side of the comparisons. UserError when the data are missing or hold no held-out notes."""
-    train, test, foreign = (
-        PreparedDataset(data, split, _CACHE_BYTES) for split in ("train", "test_notes", "test_instruments")
-    )
+def choose_sets(
+    data: Sequence[Path], n: int, unseen: Sequence[Path] = (), all_instruments: bool = False, seed: int = 0
+) -> Sets:
+    """n notes for each side of the comparisons.
+
+    data: what the instrument was trained on. unseen: prepared data of which training saw nothing, whose notes are held
+    out, too, as of a trained or of an unknown instrument. all_instruments: training took the held-out instruments in.
+    UserError: data are missing, differ in their spec or hold too few notes.
+    """
+    opened: dict[str, list[PreparedDataset]] = {
+        split: [PreparedDataset(path, split, _CACHE_BYTES) for path in data] for split in SPLITS
+    }
+    others = [PreparedDataset(path, None, _CACHE_BYTES) for path in unseen]
+    spec = opened["train"][0].spec
+    for dataset in [*opened["train"], *others]:
+        if dataset.spec != spec:
+            raise UserError(f"{dataset.path} was prepared with other settings than {data[0]}; prepare it again alike")
+    train, test, foreign = (_places(opened[split]) for split in SPLITS)
+    if all_instruments:
+        train, foreign = train + foreign, []
+    known = {_instrument(place) for place in train}
+    for place in _places(others):
+        (test if _instrument(place) in known else foreign).append(place)
     if len(test) < FEWEST_NOTES:
-        raise UserError(f"{data} has {len(test)} held-out notes; an evaluation needs {FEWEST_NOTES}: prepare more data")
-    kept = [i for i, entry in enumerate(train.entries) if _chance(str(entry["id"])) < KEPT_SHARE]
-    learned = sorted(set(range(len(train))) - set(kept))
+        raise UserError(
+            f"{data[0]} has {len(test)} held-out notes; an evaluation needs {FEWEST_NOTES}: prepare more, for --unseen"
+        )
+    kept = [(dataset, row) for dataset, row in train if _chance(str(dataset.entries[row]["id"])) < KEPT_SHARE]
+    learned = [(dataset, row) for dataset, row in train if _chance(str(dataset.entries[row]["id"])) >= KEPT_SHARE]
     if len(kept) < FEWEST_NOTES or not learned:
-        raise UserError(f"{data} has {len(train)} training notes, too few to compare with; prepare more data")
+        raise UserError(f"{data[0]} has {len(train)} training notes, too few to compare with; prepare more data")
     n = min(n, len(test), len(kept))
     return Sets(
-        held_out=NoteSet("held-out notes", test, drawn(range(len(test)), n, seed)),
-        fresh=NoteSet("training notes", train, drawn(kept, FLOORS * n, seed)),
-        foreign=NoteSet("held-out instruments", foreign, drawn(range(len(foreign)), n, seed)),
-        learned=NoteSet("the embedding's notes", train, learned),
-        sample_rate=train.spec.sample_rate,
-        attribution=train.attribution,
+        held_out=NoteSet("held-out notes", spec, drawn(test, n, seed)),
+        fresh=NoteSet("training notes", spec, drawn(kept, FLOORS * n, seed)),
+        foreign=NoteSet("held-out instruments", spec, drawn(foreign, n, seed)),
+        learned=NoteSet("the embedding's notes", spec, learned),
+        spec=spec,
+        attribution=list(dict.fromkeys(line for each in [*opened["train"], *others] for line in each.attribution)),
     )
 
 
@@ -149,12 +170,27 @@ def as_heard(audio: Audio, sample_rate: int, told: Told) -> Audio:
     return np.pad(audio[:length], (0, max(0, length - len(audio)))).astype(np.float32, copy=False)
 
 
-def drawn(rows: Sequence[int], n: int, seed: int) -> list[int]:
-    """At most n of rows, evenly, in order."""
-    rows = list(rows)
-    if len(rows) <= n:
-        return rows
-    return sorted(rows[i] for i in np.random.default_rng(seed).choice(len(rows), n, replace=False))
+def drawn(things: Sequence[Thing], n: int, seed: int) -> list[Thing]:
+    """At most n of them, evenly, in order."""
+    if len(things) <= n:
+        return list(things)
+    return [things[i] for i in sorted(np.random.default_rng(seed).choice(len(things), n, replace=False).tolist())]
+
+
+def _places(datasets: Sequence[PreparedDataset]) -> list[Place]:
+    return [(dataset, row) for dataset in datasets for row in range(len(dataset))]
+
+
+def _instrument(place: Place) -> str:
+    return str(place[0].entries[place[1]]["instrument"])
+
+
+def _told(dataset: PreparedDataset, row: int) -> Told:
+    entry = dataset.entries[row]
+    gate_s = entry["gate_s"]
+    if gate_s is None:  # nobody knows when it was let go: as if it had been held to the end
+        gate_s = entry["n_frames"] / dataset.spec.frame_rate
+    return Told(float(entry["pitch"]), float(entry["velocity"]), max(float(gate_s), 0.01))
 
 
 def _chance(text: str) -> float:

@@ -63,10 +63,14 @@ def _run(options: argparse.Namespace) -> int:
         from noisysynth.instrument import read_instrument
 
         read_instrument(part)
+    from noisysynth.engine.client import EngineClient
+
+    client = EngineClient()
     if not options.headless:
         for name in ("part", "tuning", "keyboard_map", "record"):
             if getattr(options, name):
                 raise UserError(f"--{name.replace('_', '-')} goes with --headless")
+        client.prepare()  # before Qt is imported: both take their time, and now they take it at once
         from noisysynth.ui.display import display_problem
 
         problem = display_problem()
@@ -74,9 +78,13 @@ def _run(options: argparse.Namespace) -> int:
             from noisysynth.ui.application import run_window
 
             osc = {} if options.osc_port is None else {"osc_port": options.osc_port}
-            return run_window(options.instrument, audio, **osc)
+            clients = iter((client,))
+            try:
+                return run_window(options.instrument, audio, lambda: next(clients, None) or EngineClient(), **osc)
+            finally:
+                client.stop()
         _say(f"no window: {problem}")
-    return _without_window(options, audio)
+    return _without_window(options, audio, client)
 
 
 def _audio_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -97,15 +105,13 @@ def _audio_options(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _without_window(options: argparse.Namespace, audio: dict[str, Any]) -> int:
+def _without_window(options: argparse.Namespace, audio: dict[str, Any], client: Any) -> int:
     """Play from MIDI where there is a sound device, else render the demo song."""
-    from noisysynth.engine.client import EngineClient
     from noisysynth.engine.messages import AudioChoice
     from noisysynth.factory import default_instrument
 
     instrument = options.instrument or default_instrument()
     _say("starting the audio engine (the first start on a machine takes a while)")
-    client = EngineClient()
     try:
         client.start(instrument, AudioChoice(**audio), timeout_s=START_TIMEOUT_S)
         running = client.status().audio_running

@@ -3,56 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from noisysynth.cli.command import run_command
+from noisysynth.engine import checkup
+from noisysynth.engine.checkup import (
+    ADVICE,
+    BLOCK_SIZES,
+    FINE,
+    PROBLEM,
+    Finding,
+    Measured,
+    hold_chord,
+    measure_blocks,
+    recommended,
+)
 from noisysynth.errors import UserError
 
-BLOCK_SIZES = (32, 64, 128, 256, 512, 1024)
-CHORD = (36, 43, 48, 52, 55, 60, 64, 67)
 START_TIMEOUT_S = 300.0  # the first start of all compiles the kernels
-_SETTLE_S = 0.5
-# A late frame bends a note's way unheard; more than this share of 250 a second and voice is no accident.
-_LATE_SHARE = 0.01
 _LEAST_FREE_BYTES = 256 << 20
 
-FINE, ADVICE, PROBLEM = "fine", "advice", "problem"
 _MARKS = {FINE: "   ok", ADVICE: "   --", PROBLEM: "  !!!"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `problem`: it stops sound; `advice`: it could be better."""
-
-    topic: str
-    level: str
-    text: str
-    todo: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What happened while a chord was held at one block size."""
-
-    block_size: int
-    latency_ms: float
-    seconds: float
-    idle_underruns: int
-    underruns: int
-    late_frames: int
-    load: float  # share of the block's time spent rendering
-    held: bool
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,35 +101,11 @@ def check_audio(host_api: str | None) -> Iterator[Finding]:
 
 
 def check_priority(_: str | None) -> Iterator[Finding]:
-    if not sys.platform.startswith("linux"):
-        return
-    from noisysynth.engine.priority import raise_thread_priority
-
-    if _in_thread(raise_thread_priority):
-        yield Finding("priority", FINE, "real-time priority is allowed")
-    else:
-        yield Finding(
-            "priority", ADVICE, "real-time priority is not allowed: busy programs can cause dropouts",
-            "put '@audio - rtprio 95' and '@audio - memlock unlimited' into /etc/security/limits.d/audio.conf, "
-            "add yourself to the group (sudo usermod -aG audio $USER) and log in again; or install rtkit",
-        )  # fmt: skip
+    return checkup.check_priority()
 
 
 def check_processor(_: str | None) -> Iterator[Finding]:
-    cores = os.cpu_count() or 1
-    level = FINE if cores > 1 else ADVICE
-    yield Finding("processor", level, f"{cores} core{'s' * (cores > 1)}", "" if cores > 1 else "close other programs")
-    governors = set()
-    for file in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"):
-        with contextlib.suppress(OSError):
-            governors.add(file.read_text().strip())
-    if governors & {"powersave", "conservative", "ondemand"}:
-        yield Finding(
-            "processor", ADVICE, f"it saves power (governor {', '.join(sorted(governors))})",
-            "sudo cpupower frequency-set -g performance, while you play",
-        )  # fmt: skip
-    elif governors:
-        yield Finding("processor", FINE, f"governor {', '.join(sorted(governors))}")
+    return checkup.check_processor()
 
 
 def check_space(_: str | None) -> Iterator[Finding]:
@@ -197,21 +151,13 @@ def check_kernels(_: str | None) -> Iterator[Finding]:
 
 
 def check_provider(_: str | None) -> Iterator[Finding]:
-    from noisysynth.engine.control_net import ControlNet, choose_provider, measure_seconds
     from noisysynth.factory import default_instrument
     from noisysynth.instrument import read_instrument
 
     try:
-        instrument = read_instrument(default_instrument())
-        provider = choose_provider(instrument)
-        seconds = measure_seconds(ControlNet(instrument, (provider,)))
+        yield checkup.check_network(read_instrument(default_instrument()))
     except UserError as error:
         yield Finding("network", PROBLEM, str(error), "install noisysynth again")
-        return
-    # Refills come every 12 ms, and rendering and Python want most of that.
-    slow = seconds > 0.004
-    text = f"{provider.removesuffix('ExecutionProvider')}, {seconds * 1e3:.2f} ms for a note and a refill of 16 voices"
-    yield Finding("network", ADVICE if slow else FINE, text, "play fewer notes at once" if slow else "")
 
 
 def check_midi(_: str | None) -> Iterator[Finding]:
@@ -249,49 +195,13 @@ def measure(host_api: str | None, seconds: float) -> Iterator[Measured | Finding
         if not client.status().audio_running:
             reason = next((line for line in client.notices() if "sound" in line), "no sound device")
             yield Finding("engine", PROBLEM, f"it runs, but nothing is heard: {reason}", "see audio above")
-            yield _hold_chord(client, AudioChoice.block_size, seconds, 0)
+            yield hold_chord(client, AudioChoice.block_size, seconds, 0)
             return
-        for block_size in BLOCK_SIZES:
-            try:
-                client.open_audio(AudioChoice(host_api=host_api, block_size=block_size))
-            except UserError as error:
-                yield Finding("engine", ADVICE, f"block size {block_size}: {error}", "choose another")
-                continue
-            time.sleep(_SETTLE_S)
-            before = client.status().underruns
-            time.sleep(seconds)
-            yield _hold_chord(client, block_size, seconds, client.status().underruns - before)
+        yield from measure_blocks(client, AudioChoice(host_api=host_api), seconds, BLOCK_SIZES)
     except UserError as error:
         yield Finding("engine", PROBLEM, str(error), "start noisysynth-doctor again; if it stays so, install again")
     finally:
         client.stop()
-
-
-def _hold_chord(client: Any, block_size: int, seconds: float, idle_underruns: int) -> Measured:
-    for pitch in CHORD:
-        client.note_on(pitch, 0.8)
-    time.sleep(_SETTLE_S)
-    before = client.status()
-    time.sleep(seconds)
-    after = client.status()
-    for pitch in CHORD:
-        client.note_off(pitch)
-    underruns, late = after.underruns - before.underruns, after.late_frames - before.late_frames
-    late_allowed = _LATE_SHARE * 250.0 * len(CHORD) * seconds
-    held = underruns <= idle_underruns and late <= late_allowed and after.restarts == before.restarts
-    return Measured(
-        block_size, 1e3 * after.output_latency_s, seconds, idle_underruns, underruns, late, after.load, held
-    )
-
-
-def recommended(measured: list[Measured]) -> Measured | None:
-    """The smallest block size from which on all held: one that held by luck between two that did not is none."""
-    best = None
-    for each in sorted(measured, key=lambda each: each.block_size, reverse=True):
-        if not each.held:
-            break
-        best = each
-    return best
 
 
 def _verdict(best: Measured | None, measured: list[Measured]) -> Finding:
@@ -308,12 +218,6 @@ def _verdict(best: Measured | None, measured: list[Measured]) -> Finding:
 
 
 # small things
-
-
-def _in_thread(work: Callable[[], bool]) -> bool:
-    """In a thread of its own, so that this one stays as it is."""
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(work).result()
 
 
 def _print(finding: Finding) -> None:

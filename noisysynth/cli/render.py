@@ -6,9 +6,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from noisysynth.cli.command import run_command
 from noisysynth.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 _LONGEST_TAIL_S = 20.0
@@ -76,31 +81,33 @@ def render_song(
     import soundfile
     from tqdm import tqdm
 
-    from noisysynth.engine.general_midi import channels_of_song, tell_parts
     from noisysynth.engine.offline import OfflineEngine
     from noisysynth.events import EventKind, make_event
     from noisysynth.factory import default_instrument
     from noisysynth.instrument import read_instrument
     from noisysynth.midi.song import read_song
+    from noisysynth.midi.song_parts import parts_of_song
     from noisysynth.parameters import PARAMETER_INDEX
 
     chosen = read_instrument(instrument or default_instrument())
     events, length_s = read_song(song, sample_rate)
+    settings: list[NDArray[np.void]] = []
     if preset is not None:
         found = next((each for each in chosen.presets if each.name.lower() == preset.lower()), None)
         if found is None:
             raise UserError(f"no preset {preset!r} in {chosen.name}; '--preset list' lists them")
-        settings = [make_event(EventKind.LATENT, latent=found.latent, time=0)]
+        settings.append(make_event(EventKind.LATENT, latent=found.latent, time=0))
         settings += [
             make_event(EventKind.PARAMETER, PARAMETER_INDEX[each], value, time=0)
             for each, value in found.parameters.items()
         ]
-        events = np.concatenate([*settings, events])
     engine = OfflineEngine(chosen, sample_rate)
-    if preset is None and (channels := channels_of_song(chosen, events)):
-        for part in range(1, len(channels)):
-            engine.load(part, chosen)
-        events = np.concatenate([tell_parts(channels), events])
+    for number, song_part in enumerate(parts_of_song(chosen, events) if preset is None else ()):
+        engine.load(number, chosen)
+        listens = song_part.channel + 1.0
+        settings.append(make_event(EventKind.PARAMETER, PARAMETER_INDEX["channel"], listens, part=number, time=0))
+        settings.append(make_event(EventKind.PRESET, song_part.index, part=number, time=0))
+    events = np.concatenate([*settings, events])
     n_samples = round(length_s * sample_rate)
     part = out.with_name(f".{out.name}.part")
     bar = tqdm(

@@ -45,8 +45,17 @@ def _use_cache_folder() -> None:
 _use_cache_folder()
 
 
+_kernels: list[str] = []
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Every kernel that was imported, as module.function."""
+    return tuple(_kernels)
+
+
 def jit(function: Any, **options: Any) -> Any:
     """numba.njit as every kernel here wants it: cached, no bounds checks, division by zero gives inf."""
+    _kernels.append(f"{function.__module__}.{function.__qualname__}")
     options = {
         "fastmath": FASTMATH,
         "boundscheck": False,

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from noisysynth.engine.checkup import Finding
 from noisysynth.engine.keeper import Keeper
-from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, Setup
+from noisysynth.engine.launch import Launched
+from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus, MidiMessage, Setup
+from noisysynth.engine.midi_log import read_log
 from noisysynth.engine.state import PARTS, SCOPE_LENGTH, SHARED_DTYPE, TAPE_LENGTH, forget_all
 from noisysynth.errors import UserError
 from noisysynth.events import NOW, EventKind, make_event
@@ -29,10 +32,16 @@ class EngineClient:
 
     def __init__(self) -> None:
         self._keeper: Keeper | None = None
+        self._prepared: Launched | None = None
         self._memory: SharedMemory | None = None
         self._shared: NDArray[np.void] | None = None
         # Arrays do not keep the memory they show: a look at it after `stop` would end this process.
         self._memory_lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Spawn the process for `start`: it imports and loads the kernels while the caller does so with its own."""
+        if self._prepared is None:
+            self._prepared = Launched()
 
     def start(
         self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0, part: int = 0
@@ -47,7 +56,8 @@ class EngineClient:
         forget_all(self._shared["memory"])
         instruments = tuple(Path(instrument) if each == part else None for each in range(PARTS))
         setup = Setup(instruments, audio or AudioChoice())
-        self._keeper = Keeper(self._memory.name, self._shared["memory"][0], setup)
+        prepared, self._prepared = self._prepared, None
+        self._keeper = Keeper(self._memory.name, self._shared["memory"][0], setup, prepared)
         try:
             self._keeper.start(timeout_s)
         except UserError:
@@ -56,6 +66,11 @@ class EngineClient:
 
     def stop(self) -> None:
         """Fade out, end the process, free the shared memory. Safe to call twice."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:  # and never begun
+            prepared.kill()
+            prepared.end(0.0)
+            prepared.close()
         keeper = self._keeper
         if keeper is not None:
             keeper.stop()
@@ -144,6 +159,7 @@ class EngineClient:
                 part_peaks=part_peaks,
                 part_voices=tuple(map(int, part_voices)),
                 recorded_s=float(memory["recorded_s"]),
+                clock_ticks=int(memory["clock_ticks"]),
             )
 
     def scope(self) -> NDArray[np.float32]:
@@ -214,6 +230,22 @@ class EngineClient:
             for channel, controller in bound
         }
 
+    def watch_midi(self, on: bool) -> None:
+        """Have what comes in by MIDI written down, while somebody looks at it; see `midi_messages`."""
+        with self._memory_lock:
+            if self._shared is not None:
+                self._shared["memory"][0]["midi_watched"][0] = on
+
+    def midi_messages(self, since: int) -> tuple[list[MidiMessage], int]:
+        """What came in from message number `since` on, and the number to ask with next; the oldest may be lost."""
+        with self._memory_lock:
+            return read_log(self._shared["memory"][0], since) if self._shared is not None else ([], 0)
+
+    def progress(self) -> tuple[float, str] | None:
+        """While `start` waits for kernels to be compiled: the share that is done, and what is being compiled."""
+        keeper = self._keeper
+        return keeper.progress if keeper is not None and keeper.opened is None else None
+
     def notices(self) -> list[str]:
         """Lines the engine has to say to the player since the last call (device lost, MIDI port gone, ...)."""
         keeper = self._keeper
@@ -240,6 +272,19 @@ class EngineClient:
         keeper = self._need_keeper()
         keeper.request("listen_midi", port, enabled)
         keeper.change(midi_ports=tuple({**dict(keeper.setup.midi_ports), port: enabled}.items()))
+
+    def test_tone(self, seconds: float) -> None:
+        """A quiet sine on the left, the right and both, in so many seconds; 0: end it. UserError without a device."""
+        self._need_keeper().request("test_tone", seconds)
+
+    def hush(self, on: bool) -> None:
+        """Play on unheard, while something is measured; or be heard again."""
+        self._need_keeper().request("hush", on)
+
+    def checkup(self) -> list[Finding]:
+        """What keeps this machine from playing well: processor, priorities, the network's speed."""
+        findings: list[Finding] = self._need_keeper().request("checkup")
+        return findings
 
     def start_osc(self, port: int = OSC_PORT) -> None:
         """Listen to OSC messages on this loopback port. Off until asked for."""
@@ -273,11 +318,12 @@ class EngineClient:
         paths = keeper.setup.instruments
         keeper.change(instruments=(*paths[:part], path, *paths[part + 1 :]))
 
-    def load_tuning(self, scl: Path, kbm: Path | None = None) -> None:
-        """A Scala scale and, if there is one, keyboard mapping, from the next note on."""
+    def load_tuning(self, scl: Path, kbm: Path | None = None) -> str:
+        """A Scala scale and, if there is one, keyboard mapping, from the next note on; returns the scale's name."""
         keeper = self._need_keeper()
-        keeper.request("set_tuning", Path(scl), Path(kbm) if kbm is not None else None)
+        name: str = keeper.request("set_tuning", Path(scl), Path(kbm) if kbm is not None else None)
         keeper.change(tuning=(Path(scl), Path(kbm) if kbm is not None else None))
+        return name
 
     def reset_tuning(self) -> None:
         """Twelve equal steps again."""

@@ -40,14 +40,16 @@ _KEY_EVENTS = (EventKind.NOTE_ON, EventKind.NOTE_OFF, EventKind.ALL_NOTES_OFF, E
 class Keeper:
     """One engine after another over one shared memory (`memory`: a row of MEMORY_DTYPE, filled)."""
 
-    def __init__(self, memory_name: str, memory: np.void, setup: Setup) -> None:
+    def __init__(self, memory_name: str, memory: np.void, setup: Setup, prepared: Launched | None = None) -> None:
+        """prepared: the process to begin with, where one was launched already."""
         self.setup = setup
         self.restarts = 0
         self.opened: OpenedAudio | None = None  # None while no engine is up
         self.given_up = False
+        self.progress: tuple[float, str] | None = None  # share of the kernels that are compiled, and what is under way
         self._memory_name = memory_name
         self._memory: Any = memory
-        self._link: Launched = Launched()
+        self._link: Launched = prepared or Launched()
         self._spare: Launched | None = None
         self._spare_at = time.monotonic() + _SPARE_AFTER_S
         self._numbers = itertools.count()
@@ -232,6 +234,8 @@ class Keeper:
             self._notices.append(message[1])
         elif message[0] == "audio":
             self.opened = message[1]
+        elif message[0] == "progress":
+            self.progress = message[1:]
         elif message[0] == "wanted":
             self.change(audio=message[1])
 

@@ -11,7 +11,7 @@ from noisysynth.engine.messages import Begin, Setup
 
 
 class Launched:
-    """A process that imports, loads the kernels and then waits for `begin`.
+    """A process that imports, loads the kernels (or compiles them, and tells how far it is) and waits for `begin`.
 
     spare: it is to be ready in case, and does this in what time others leave it.
     """

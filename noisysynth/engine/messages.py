@@ -72,6 +72,18 @@ class EngineStatus:
     part_peaks: tuple[float, ...] = ()  # of each part, linear, since the last status read
     part_voices: tuple[int, ...] = ()  # of each part, sounding now
     recorded_s: float = 0.0  # length of the recording under way; 0: none
+    clock_ticks: int = 0  # of MIDI clock so far: while they come, they set the tempo
+
+
+@dataclasses.dataclass(frozen=True)
+class MidiMessage:
+    """One MIDI message as it came in, whether it plays something or not."""
+
+    number: int  # counted from the first that was watched
+    came_s: float  # by time.perf_counter, which all processes of a machine share
+    port: str
+    data: bytes  # status byte first; the beginning of a long one
+    length: int  # bytes it had
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Playing:
         self._look_at = 0.0
         self._look_s = _LOOK_S
         self._told = ""
+        self._hushed = False
         self.doubtful: frozenset[tuple[int, int]] = frozenset()  # keys, see ControlThread
 
     # what plays
@@ -86,6 +87,25 @@ class Playing:
         """Have the control thread do something with the rack; before there is one, nothing needs to be done."""
         rack = self._rack
         return self._inbox.do(lambda: work(rack)) if rack is not None and self._control is not None else None
+
+    # what is measured and tried
+
+    def test_tone(self, seconds: float) -> None:
+        """Play the test tone on the left, the right and both, in so many seconds; 0: end it. It fades either way.
+
+        UserError when no device is open.
+        """
+        if not isinstance(self._stream, audio.OutputStream):
+            raise UserError("no sound device is open: choose one that is there")
+        row = self._state[0]
+        row["tone_end"] = 0
+        row["tone_begin"] = row["rendered"][0]
+        row["tone_end"] = row["tone_begin"] + round(seconds * float(row["sample_rate"]))
+
+    def hush(self, on: bool) -> None:
+        """Render everything and let nothing be heard, also through the devices opened next; or be heard again."""
+        self._hushed = on
+        self._state["stop_requested"] = int(on)
 
     # the output
 
@@ -219,6 +239,7 @@ class Playing:
     def _make_rack(self, sample_rate: int, block_size: int) -> None:
         """A rack as the one before was, as far as memory and loaded sounds tell; keys that are down sound."""
         prepare(self._state, sample_rate)
+        self._state["stop_requested"] = int(self._hushed)
         self._arena = Arena(sample_rate)
         self._arena.have_at_hand()
         self._rack = Rack(self._state, self._memory, self._arena, block_size)

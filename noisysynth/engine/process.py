@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.arena import Arena
 from noisysynth.engine.audio import compiled_callback
+from noisysynth.engine.checkup import Finding, check_network, check_priority, check_processor
+from noisysynth.engine.compile_progress import CompileProgress, what_compiles
 from noisysynth.engine.control import Inbox
 from noisysynth.engine.messages import SERVER_LOST, AudioChoice, AudioDevice, Begin, OpenedAudio, Setup
+from noisysynth.engine.midi_log import MidiLog
 from noisysynth.engine.playing import Playing, ServerLostError
 from noisysynth.engine.priority import in_spare_time
 from noisysynth.engine.rack import Rack
@@ -101,7 +104,7 @@ class EngineProcess:
         self._playing.doubtful = frozenset((int(each[0]), int(each[1])) for each in held) - self._begin.keys
         self._playing.begin(setup.audio, only_this=again)
         threading.Thread(target=self._read_events, name="events", daemon=True).start()
-        self._midi = MidiInputs(self._receive_midi, self.tell)
+        self._midi = MidiInputs(self._receive_midi, self.tell, MidiLog(self._memory).note)
         for port, enabled in setup.midi_ports:
             self._midi.listen(port, enabled)
         if setup.osc_port is not None:
@@ -181,6 +184,20 @@ class EngineProcess:
         if self._midi:
             self._midi.listen(port, enabled)
 
+    def request_test_tone(self, seconds: float) -> None:
+        self._playing.test_tone(seconds)
+
+    def request_hush(self, on: bool) -> None:
+        self._playing.hush(on)
+
+    def request_checkup(self) -> list[Finding]:
+        """What keeps this machine from playing well, as far as it can be told without measuring."""
+        findings = [*check_processor(), *check_priority()]
+        path = next((path for path in self._paths if path is not None), None)
+        if path is not None:
+            findings.append(check_network(self._shelf.take(path)[0]))
+        return findings
+
     def request_start_osc(self, port: int) -> None:
         from noisysynth.engine.osc import OscServer
 
@@ -205,8 +222,10 @@ class EngineProcess:
         self._paths[part] = None
         self._shelf.keep_only(self._paths)
 
-    def request_set_tuning(self, scl: Path | None, kbm: Path | None) -> None:
-        self._playing.set_tuning(EQUAL if scl is None else read_tuning(scl, kbm))
+    def request_set_tuning(self, scl: Path | None, kbm: Path | None) -> str:
+        tuning = EQUAL if scl is None else read_tuning(scl, kbm)
+        self._playing.set_tuning(tuning)
+        return tuning.name
 
     def request_learn(self, part: int, parameter_id: str) -> None:
         index = PARAMETER_INDEX[parameter_id]
@@ -262,6 +281,21 @@ def _warm_up() -> None:
     rack.advance()
 
 
+def _warm_up_and_tell(requests: Connection) -> None:
+    """The same, and the client hears of what is compiled, which only the first start of all has to do."""
+
+    def tell(share: float, name: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the client may be gone
+            requests.send(("progress", share, what_compiles(name)))
+
+    progress = CompileProgress(tell)
+    progress.begin()
+    try:
+        _warm_up()
+    finally:
+        progress.end()
+
+
 def main(events: Connection, requests: Connection, spare: bool) -> None:
     """Entry of the spawned process: become an engine once the client says so."""
     sys.setswitchinterval(_SWITCH_S)
@@ -271,6 +305,8 @@ def main(events: Connection, requests: Connection, spare: bool) -> None:
     shelf = Shelf()
     if spare:
         in_spare_time(_warm_up)
+    else:
+        _warm_up_and_tell(requests)
     with contextlib.suppress(EOFError, OSError):
         requests.send(("warm", None))
         while True:

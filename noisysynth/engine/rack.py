@@ -451,6 +451,7 @@ class Rack:
     # time
 
     def _tick(self, time: int) -> None:
+        self._memory["clock_ticks"] += 1
         before = self._clock.tempo
         self._clock.tick(time / self._sample_rate)
         tempo = self._clock.tempo

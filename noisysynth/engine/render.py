@@ -17,6 +17,7 @@ from noisysynth.engine.atomics import store_release
 from noisysynth.engine.denormals import flush_denormals, restore_denormals
 from noisysynth.engine.render_commands import drain_frames, follow_settings
 from noisysynth.engine.render_part import empty_effects, render_bus, render_part
+from noisysynth.engine.render_tone import add_test_tone
 from noisysynth.engine.state import PARTS, QUANTUM, RACK, TAPE_LENGTH, VOICES, RackSetting
 
 SILENCE_FADE_S = 0.006
@@ -92,6 +93,7 @@ def _finish(state, inserts, buses, rooms):  # type: ignore[no-untyped-def]
     if state.silencing != 0 and state.silence_gain == 0.0:
         empty_effects(state, inserts, buses, rooms)
         state.silencing = 0
+    add_test_tone(state, quantum)
     block_dc(quantum, QUANTUM, state.dc, state.sample_rate)
     state.limiter_gain, bad = guard_and_limit(quantum, QUANTUM, state.limiter_gain, state.sample_rate)
     state.non_finite += bad

@@ -28,6 +28,9 @@ FRAME_QUEUE = 8192
 SETTING_QUEUE = 4096
 SCOPE_LENGTH = 4096  # what the window draws
 TAPE_LENGTH = 1 << 18  # output kept for the recorder and the scope: 5 s at 48 kHz
+MIDI_LOG_LENGTH = 1 << 10  # messages kept for who watches what comes in
+MIDI_LOG_BYTES = 12  # of each; longer ones are system exclusive
+MIDI_LOG_PORT = 96  # bytes of a port's name in UTF-8
 FRAME_SECONDS = 0.004  # aimed at; rounded to whole quanta
 
 NO_TIME = -1
@@ -182,8 +185,13 @@ STATE_DTYPE = np.dtype(
         ("noise_heading", "f4", (2, NOISE_BANDS)),
         ("bus_audio", "f4", (len(SENDS), QUANTUM, 2)),
         ("mix", "f4", (QUANTUM, 2)),
+        # the test tone: the callback's own
+        ("tone_phase", "f8"),  # cycles, 0..1
+        ("tone_gain", "f4", (2,)),  # of each channel, linear; fades it in and out
         # written by the control thread, read by the callback
         ("stop_requested", "i8"),  # fade out and stay silent
+        ("tone_begin", "i8"),  # samples of the engine's clock between which the test tone sounds
+        ("tone_end", "i8"),
         # what others may look at: written by the callback
         ("rendered", "i8", (1,)),  # samples of whole quanta so far
         ("position", "i8", (1,)),  # samples given to the device so far
@@ -200,6 +208,16 @@ STATE_DTYPE = np.dtype(
         # what the window may look at: written by the control thread
         ("load", "f4"),
         ("frames_not_finite", "i8"),  # values of the network's that had to be made safe
+    ],
+    align=True,
+)
+
+MIDI_LOG_DTYPE = np.dtype(
+    [
+        ("came_s", "f8"),  # by time.perf_counter
+        ("length", "i8"),  # bytes it had
+        ("data", "u1", (MIDI_LOG_BYTES,)),
+        ("port", "u1", (MIDI_LOG_PORT,)),
     ],
     align=True,
 )
@@ -221,6 +239,10 @@ MEMORY_DTYPE = np.dtype(
         ("mod_wheel", "f4", (16,)),
         ("learned", "i4", (16, 128, 2)),  # MIDI channel, controller: 1 + part and 1 + parameter that it moves; 0: none
         ("learning", "i4", (2,)),  # 1 + part, 1 + parameter waiting for a controller
+        ("clock_ticks", "i8"),  # of MIDI clock so far
+        ("midi_watched", "i4", (1,)),  # set by the window while somebody looks: only then is the log written
+        ("midi_logged", "i8", (1,)),  # messages so far; the newest is in row midi_logged - 1 of the ring
+        ("midi_log", MIDI_LOG_DTYPE, (MIDI_LOG_LENGTH,)),
     ],
     align=True,
 )

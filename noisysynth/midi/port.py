@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from noisysynth.midi.messages import event_of
 from noisysynth.quiet import quiet_stderr
 
 Receive = Callable[[NDArray[np.void], float], None]  # an event, and when it came by time.perf_counter
+Observe = Callable[[str, Sequence[int], float], None]  # a port's name, a whole message, and when it came
 
 _PEDALS = range(64, 70)
 _CLOCK_PATIENCE_S = 1.0
@@ -41,16 +42,26 @@ class ClockSource:
 
 
 class Port:
-    """Passes on what comes from `midi_in`, an open input of rtmidi's, until `close`.
+    """Passes on what comes from `midi_in`, an open input of rtmidi's, until `close`; `observe` is shown every message.
 
     queued: look into rtmidi's queue rather than be called by it. JACK calls in the middle of its period, and while that
     call waits for the interpreter the period may end; RtMidi then takes the message before for each of those that are
     left, so that of a chord one key sounds twice and another never goes up.
     """
 
-    def __init__(self, midi_in: Any, receive: Receive, clock: ClockSource, queued: bool = False) -> None:
+    def __init__(
+        self,
+        midi_in: Any,
+        receive: Receive,
+        clock: ClockSource,
+        queued: bool = False,
+        name: str = "",
+        observe: Observe | None = None,
+    ) -> None:
         self._midi_in = midi_in
         self._receive = receive
+        self._name = name
+        self._observe = observe
         self._clock = clock
         self._lock = threading.Lock()
         self._open = True
@@ -78,7 +89,12 @@ class Port:
         came_s = time.perf_counter()
         if self._arrivals is not None:
             came_s = self._arrivals.came(message_and_delta[1], came_s)
-        event = event_of(message_and_delta[0])
+        self._play(message_and_delta[0], came_s)
+        if self._observe is not None:  # not before: a note does not wait for it
+            self._observe(self._name, message_and_delta[0], came_s)
+
+    def _play(self, message: Sequence[int], came_s: float) -> None:
+        event = event_of(message)
         if event is None:
             return
         with self._lock:

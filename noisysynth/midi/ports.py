@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from noisysynth.midi.jack_server import JackServer
-from noisysynth.midi.port import ClockSource, Port, Receive, close_input
+from noisysynth.midi.port import ClockSource, Observe, Port, Receive, close_input
 from noisysynth.quiet import quiet_stderr
 
 CLIENT_NAME = "noisysynth"
 VIRTUAL_PORT = "in"
+VIRTUAL_NAME = "other programs"  # what the player reads of that port
 _RESCAN_S = 1.0
 _PATIENCE_S = 2.0  # with a system that hangs
 # Clients under which JACK shows hardware: its own driver, and the bridge to ALSA.
@@ -60,14 +61,16 @@ class MidiInputs:
     """Listens to every MIDI input, unless told not to, and finds new ones by itself.
 
     receive: called with each event, and when it came, from MIDI's own threads, so it must be quick. tell: called with
-    one line when a port comes, goes or fails. Devices are taken from one system MIDI, so that a keyboard known to both
-    ALSA and JACK does not play twice: from JACK where it shows any. The virtual port is offered on all of them.
+    one line when a port comes, goes or fails. observe: called like `receive`, after it, with every message as it came.
+    Devices are taken from one system MIDI, so that a keyboard known to both ALSA and JACK does not play twice: from
+    JACK where it shows any. The virtual port is offered on all of them.
 
     rtmidi is called by one thread alone. When a system hangs, so does this thread, and nobody else.
     """
 
-    def __init__(self, receive: Receive, tell: Tell) -> None:
+    def __init__(self, receive: Receive, tell: Tell, observe: Observe | None = None) -> None:
         self._receive = receive
+        self._observe = observe
         self._tell = tell
         self._clock = ClockSource()
         self._changed = threading.Condition()  # guards the next five
@@ -233,7 +236,8 @@ class MidiInputs:
             virtual = None
             if api != getattr(rtmidi, "API_WINDOWS_MM", None):
                 midi_in.open_virtual_port(VIRTUAL_PORT)
-                virtual = Port(midi_in, self._receive, self._clock, queued=api == rtmidi.API_UNIX_JACK)
+                queued = api == rtmidi.API_UNIX_JACK
+                virtual = Port(midi_in, self._receive, self._clock, queued, VIRTUAL_NAME, self._observe)
             self._systems[api] = _System(midi_in, virtual)
             return True
         return False
@@ -252,7 +256,7 @@ class MidiInputs:
                 midi_in = self._rtmidi.MidiIn(self._api, name=CLIENT_NAME)
                 midi_in.open_port(place, "from device")
             queued = self._api == self._rtmidi.API_UNIX_JACK
-            self._open[name] = Port(midi_in, self._receive, self._clock, queued)
+            self._open[name] = Port(midi_in, self._receive, self._clock, queued, name, self._observe)
         except Exception as error:  # a port used by another program, or gone in between
             self._failed.add(name)
             self._tell(f"MIDI input {name!r} cannot be opened: {' '.join(str(error).split())[:120]}")

@@ -115,7 +115,7 @@ class SoundFontSource:
         with tempfile.TemporaryDirectory(prefix="noisysynth-") as folder:
             starts = _write_midi(Path(folder) / "notes.mid", program, notes)
             wav = Path(folder) / "notes.wav"
-            _render(self.soundfont, Path(folder) / "notes.mid", wav)
+            render_midi(self.soundfont, Path(folder) / "notes.mid", wav)
             with soundfile.SoundFile(wav) as rendered:
                 for number, (pitch, velocity, gate_s) in enumerate(notes):
                     note_id = f"{program:03d}-{number:03d}-{pitch:03d}-{velocity:03d}"
@@ -224,7 +224,7 @@ def _write_midi(path: Path, program: int, notes: Sequence[tuple[int, int, float]
     return starts
 
 
-def _render(soundfont: Path, midi: Path, wav: Path) -> None:
+def render_midi(soundfont: Path, midi: Path, wav: Path) -> None:
     """Run fluidsynth without reverb or chorus, to float samples that cannot clip."""
     command = [
         "fluidsynth", "-ni", "-q", "-R", "0", "-C", "0", "-g", str(GAIN), "-r", str(SAMPLE_RATE),

@@ -36,14 +36,24 @@ _ICONS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
     ),
     "save": (((8, 3), (8, 10)), ((5, 7), (8, 10), (11, 7)), ((3.5, 10.5), (3.5, 13), (12.5, 13), (12.5, 10.5))),
     "more": (((8, 3.5), (8, 3.6)), ((8, 8), (8, 8.1)), ((8, 12.4), (8, 12.5))),
+    "star": (
+        ((8, 2.2), (9.8, 6), (13.9, 6.5), (10.9, 9.3), (11.7, 13.4), (8, 11.4), (4.3, 13.4), (5.1, 9.3), (2.1, 6.5),
+         (6.2, 6), (8, 2.2)),
+    ),
+    "note": (
+        ((6, 12), (6, 3.5), (12, 2.5), (12, 10.5)), ((6, 12), (4.7, 13), (3.6, 12), (4.7, 11), (6, 12)),
+        ((12, 10.5), (10.7, 11.5), (9.6, 10.5), (10.7, 9.5), (12, 10.5)),
+    ),
     "tick": (((3.5, 8.5), (6.7, 11.5), (12.5, 4.5)),),
     "oscilloscope": (((1.5, 8), (3, 5), (5, 3.5), (7, 5.5), (9, 10.5), (11, 12.5), (13, 11), (14.5, 8)),),
     "spectrum": (((3, 13), (3, 3)), ((6.3, 13), (6.3, 6.5)), ((9.6, 13), (9.6, 9)), ((13, 13), (13, 11.5))),
     "spectrogram": (((2, 12.5), (14, 12.5)), ((2, 8), (6, 8)), ((9, 8), (14, 8)), ((5, 3.5), (12, 3.5))),
-}
+}  # fmt: skip
 
 
-def paint_icon(painter: QPainter, name: str, rect: QRectF, colour: str, width: float = 1.75) -> None:
+def paint_icon(
+    painter: QPainter, name: str, rect: QRectF, colour: str, width: float = 1.75, filled: bool = False
+) -> None:
     """Draw an icon centred in `rect`."""
     path = QPainterPath()
     origin = rect.center() - QPointF(8, 8)
@@ -52,7 +62,7 @@ def paint_icon(painter: QPainter, name: str, rect: QRectF, colour: str, width: f
         for point in line[1:]:
             path.lineTo(origin + QPointF(*point))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setBrush(theme.qcolor(colour) if filled else Qt.BrushStyle.NoBrush)
     round_cap, round_join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
     painter.setPen(QPen(theme.qcolor(colour), width, Qt.PenStyle.SolidLine, round_cap, round_join))
     painter.drawPath(path)
@@ -114,7 +124,10 @@ class IconButton(Button):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
-        paint_icon(painter, self._icon, QRectF(self.rect()), theme.TEXT if self.isEnabled() else theme.TEXT_QUIET)
+        colour = theme.TEXT if self.isEnabled() else theme.TEXT_QUIET
+        if self.isChecked():
+            colour = theme.TEXT_ON_ACCENT
+        paint_icon(painter, self._icon, QRectF(self.rect()), colour)
         painter.end()
 
 

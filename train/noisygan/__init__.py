@@ -1,0 +1,1 @@
+"""The model of the NoisyGAN paper (Gordon, Hanlon), as its authors describe it; see docs/noisygan.md."""
