@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.state import SCOPE_LENGTH, SHARED_DTYPE
 from noisysynth.ui.controls import spectrogram, spectrum
-from noisysynth.ui.controls.log_spectrum import (
+from noisysynth.listening.log_spectrum import (
     FLOOR_DB,
     HIGHEST_HZ,
     LOWEST_HZ,

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from noisysynth.ui import theme
-from noisysynth.ui.controls.log_spectrum import (
+from noisysynth.listening.log_spectrum import (
     FLOOR_DB,
     GRID_HZ,
     LABELS,
