@@ -1,10 +1,10 @@
 """How near inversion comes to recorded notes: `python benchmarks/inversion.py NOTES [--instrument FILE.noisy]`.
 
-NOTES is a folder of recordings with a table `notes.csv` (columns file, instrument, midi_pitch, as for
-`noisysynth-dataset folder`), of instruments that the synthesizer's instrument was never trained on. A few notes of each
-are inverted, their pitch found by the program. Every figure is a spectral distance of audio to the recording
-(`noisysynth.listening.distance`); the free fit is the recording analysed into control space (100 partials, 64 noise bands, 250
-frames a second) and rendered again, which no latent can beat by much. The inversion is rendered by the live engine.
+NOTES is a folder of recordings with a table `notes.csv` (columns file, instrument, midi_pitch), of instruments that the
+synthesizer's instrument was never trained on. A few notes of each are inverted, their pitch found by the program. Every
+figure is a spectral distance of audio to the recording (`noisysynth.listening.distance`), with level, velocity and gate
+fitted alike. The free fit is the recording analysed into control space and rendered again, which no latent can beat by
+much. The inversion is rendered by the live engine.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def main() -> int:
         note = read_recorded_note(options.notes / row["file"], instrument.spec.sample_rate)
         figures = measure(note, instrument)
         off = round(note.pitch - float(row["midi_pitch"]))
-        rows.append({"note": row["file"], "instrument": row["instrument"], "pitch": note.pitch, "semitones_off": off} | figures)
+        rows.append(
+            {"note": row["file"], "instrument": row["instrument"], "pitch": note.pitch, "semitones_off": off} | figures
+        )
         print(f"{row['file']:60} fit {figures['fit']:.2f}  inversion {figures['inversion']:.2f}  "
               f"ratio {figures['inversion'] / figures['fit']:.2f}  {figures['seconds']:.1f} s", flush=True)  # fmt: skip
     n_instruments = len({row["instrument"] for row in rows})
@@ -122,7 +124,9 @@ def main() -> int:
     print(f"{len(rows)} notes of {n_instruments} instruments; pitch wrong by a semitone or more: {wrong}; "
           f"seconds a note: median {statistics.median(seconds):.1f}, longest {seconds[-1]:.1f}")  # fmt: skip
     if options.json is not None:
-        rounded = [{key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
+        rounded = [
+            {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        ]
         content = {"instrument": path.name, "content_sha256": instrument.content_sha256, "bar": BAR, "notes": rounded}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -7,22 +7,25 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
+from noisysynth.inversion.client import SUFFIXES
+from noisysynth.ui.inversion_dialog import InversionDialog
 from noisysynth.ui.player import Player
 from noisysynth.ui.song_player import SongPlayer
 
-WHAT = "drop an instrument (.noisy), a preset (.noisypreset) or a MIDI song (.mid)"
+WHAT = "drop an instrument (.noisy), a preset (.noisypreset), a MIDI song (.mid) or a recorded note (.wav, .flac, .mp3)"
 
 
 class Drop:
     """By the end of a file's name."""
 
-    def __init__(self, player: Player, songs: SongPlayer) -> None:
+    def __init__(self, player: Player, songs: SongPlayer, recordings: InversionDialog) -> None:
         self._player = player
         self._actions: dict[str, Callable[[Path], None]] = {
             ".noisy": player.open_instrument,
             ".noisypreset": player.import_preset,
             ".mid": songs.play,
             ".midi": songs.play,
+            **dict.fromkeys(SUFFIXES, recordings.begin),
         }
 
     def accepts(self, data: QMimeData) -> bool:

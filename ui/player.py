@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +25,7 @@ from noisysynth.ui.held_notes import HeldNotes
 from noisysynth.ui.history import Change, History
 from noisysynth.ui.latent_map import LatentMap, Vector
 from noisysynth.ui.requests import Requests
+from noisysynth.ui.trial import Trial
 from noisysynth.ui.user_presets import UserPreset, UserPresets
 
 # What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
@@ -79,6 +82,7 @@ class Player(QObject):
         self._other_side: tuple[Change, History] | None = None  # how the other one was left
         self._map: LatentMap | None = None
         self.corners = Corners()
+        self._trial: Trial | None = None
         self._preset_stands = False  # until the pad moves, the preset chosen last is heard, whatever is pinned
         self._touched: dict[str, float] = {}
         self.learning = ""  # parameter that waits for a MIDI controller
@@ -177,7 +181,7 @@ class Player(QObject):
 
     def _opened(self, instrument: Instrument, path: Path, preset: str | None) -> None:
         self.instrument, self.instrument_path = instrument, path
-        self._map = LatentMap(instrument)
+        self._map, self._trial = LatentMap(instrument), None
         self.mine = UserPresets(self.presets_folder, instrument.name) if self.presets_folder is not None else None
         self._forget_history()
         self.corners.pins.clear()
@@ -314,7 +318,7 @@ class Player(QObject):
         """
         if self.instrument is None or self._map is None or not 0 <= index < len(self.presets):
             return
-        self.preset = index
+        self.preset, self._trial = index, None
         preset = self.presets[index]
         parameters = preset.values if isinstance(preset, UserPreset) else preset.parameters
         values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
@@ -332,6 +336,56 @@ class Player(QObject):
         self.preset_changed.emit(index)
         self._send_place()
         self.edited.emit()
+
+    # a sound on trial
+
+    @property
+    def trying(self) -> bool:
+        return self._trial is not None
+
+    def try_sound(self, latent: Vector, parameters: Mapping[str, float]) -> None:
+        """Let a latent [Z] sound with these parameters until it is kept or discarded, or another sound is chosen."""
+        if self._map is None:
+            return
+        before = self._trial or Trial(latent, 0.0, 0.0, Change("recording", self.preset, self._sound()),
+                                      self._preset_stands, copy.deepcopy(self._history))  # fmt: skip
+        x, y = self._map.place_of(latent)
+        self._trial = dataclasses.replace(before, base=self._map.base_of(latent, x, y), x=x, y=y)
+        values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND} | dict(parameters)
+        for parameter_id, value in values.items():
+            if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
+                self._put(parameter_id, value)
+        self.preset = -1
+        self._put_place(x, y)
+        self.preset_changed.emit(-1)
+        self._send_place()
+
+    def keep_trial(self, name: str) -> str:
+        """Make a preset of the player's own of it; what went wrong, or "" when all is well. One edit for undo."""
+        trial, heard = self._trial, list[str]()
+        if trial is None:
+            return "nothing is on trial"
+        self.noticed.connect(heard.append)
+        self.save_preset(name)
+        self.noticed.disconnect(heard.append)
+        if self.preset < 0:
+            return heard[-1] if heard else "the preset cannot be kept"
+        self._trial, self._history = None, trial.history
+        self._history.add(trial.before.what, trial.before.preset, trial.before.values, time.monotonic())
+        self._preset_stands = True
+        self._send_place()
+        self.history_changed.emit()
+        return ""
+
+    def discard_trial(self) -> None:
+        """The sound is what it was before the trial."""
+        trial = self._trial
+        if trial is None:
+            return
+        self._history = trial.history
+        self._go_to(trial.before, "the sound of before plays again", "")
+        self._preset_stands = trial.preset_stood
+        self._send_place()
 
     def choose_preset(self, index: int) -> None:
         """A gesture of the player."""
@@ -442,6 +496,8 @@ class Player(QObject):
     def _blend(self, latent_map: LatentMap) -> tuple[Vector, Vector]:
         """The base latent of the pad's place, and the share in it of each point that the pad shows."""
         x, y = self.values["pad_x"], self.values["pad_y"]
+        if self._trial is not None and self._trial.is_at(x, y):
+            return self._trial.base, latent_map.weights(x, y)[: 0 if self.corners.blending else None]
         at_preset, blending = self._at_preset_place(), self.corners.blending
         if blending and not (at_preset and self._preset_stands):
             weights = self.corners.weights(x, y)
@@ -530,6 +586,7 @@ class Player(QObject):
         if change is None:
             self.noticed.emit(nothing)
             return
+        self._trial = None
         if change.preset != self.preset:
             self.preset = change.preset
             self.preset_changed.emit(change.preset)

@@ -115,10 +115,7 @@ class UserPresets:
 
     def write_to(self, at: int, path: Path) -> None:
         """Give one away as a file."""
-        try:
-            write_json(path, {"noisysynth preset": VERSION, "instrument": self._instrument, **self.presets[at].data()})
-        except OSError as error:
-            raise UserError(f"the preset cannot be written: {path} ({error.strerror})") from None
+        write_preset(path, self._instrument, self.presets[at])
 
     def read_from(self, path: Path) -> int:
         """Take one in; returns where it is."""
@@ -132,6 +129,14 @@ class UserPresets:
         if data.get("instrument") != self._instrument:
             raise UserError(f"{path.name} was made for the instrument {data.get('instrument')!r}; open that first")
         return self.save(preset)
+
+
+def write_preset(path: Path, instrument: str, preset: UserPreset) -> None:
+    """A file that `read_from` takes; instrument: the name of the one that the preset belongs to. UserError."""
+    try:
+        write_json(path, {"noisysynth preset": VERSION, "instrument": instrument, **preset.data()})
+    except OSError as error:
+        raise UserError(f"the preset cannot be written: {path} ({error.strerror})") from None
 
 
 def _tidy(name: str) -> str:

@@ -28,6 +28,7 @@ from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
 from noisysynth.ui.controls.base import Control
 from noisysynth.ui.drop import Drop
+from noisysynth.ui.inversion_dialog import InversionDialog
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
@@ -74,7 +75,8 @@ class Window(QMainWindow):
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
         self.songs = SongPlayer(player, self)
-        self.drop = Drop(player, self.songs)
+        self.inversion = InversionDialog(player, self)
+        self.drop = Drop(player, self.songs, self.inversion)
         self.setAcceptDrops(True)
         self.manual = Manual(self)
         self._lay_out()
@@ -341,6 +343,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._closed:
             self._closed = True
+            self.inversion.reject()  # before the session is kept: what was on trial is none of it
             self.save()
             self.settings.hide()
             self.manual.hide()

@@ -1,4 +1,4 @@
-"""A search in a process of its own, as the window holds it: it cannot disturb the sound, and can be ended at any time."""
+"""A search in a process of its own, as the window holds it: the sound goes on, and it can be ended at any time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from noisysynth.inversion import worker
 from noisysynth.inversion.messages import Failed, Found, Message
 
+# What a recording's file may be named.
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff")
 END_S = 2.0
 
 

@@ -9,15 +9,15 @@ import onnxruntime as ort
 from noisysynth.engine.control_net import CPU
 from noisysynth.errors import UserError
 from noisysynth.features import SAMPLE_RATE, log_mel
-from noisysynth.inversion.note import RecordedNote
 from noisysynth.instrument import Instrument
+from noisysynth.inversion.note import RecordedNote
 from noisysynth.listening.resampling import resample
 
 _FATAL = 4
 
 
-def encode(instrument: Instrument, note: RecordedNote) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
-    """Mean and standard deviation of the latent, both [Z]; None where the instrument has no encoder.
+def encode(instrument: Instrument, note: RecordedNote) -> npt.NDArray[np.float32] | None:
+    """The mean latent [Z]; None where the instrument has no encoder.
 
     UserError, one line, when its encoder does not run.
     """
@@ -29,11 +29,11 @@ def encode(instrument: Instrument, note: RecordedNote) -> tuple[npt.NDArray[np.f
     options.log_severity_level = _FATAL
     try:
         session = ort.InferenceSession(instrument.encoder_onnx, options, providers=[CPU])
-        mean, log_variance = session.run(("mean", "logvar"), {"log_mel": features[None]})
+        (mean,) = session.run(("mean",), {"log_mel": features[None]})
     except Exception as error:  # ONNX Runtime's errors derive from Exception only
         reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{instrument.name}: its encoder does not run ({reason}); export the instrument again") from None
+        raise UserError(f"{instrument.name}: its encoder does not run ({reason}); export it again") from None
     size = instrument.spec.latent_size
-    if mean.shape != (1, size) or log_variance.shape != (1, size) or not np.isfinite(mean).all():
-        raise UserError(f"{instrument.name}: its encoder gives no latent of {size} numbers; export the instrument again")
-    return mean[0], np.exp(0.5 * np.clip(log_variance[0], -20.0, 4.0))
+    if mean.shape != (1, size) or not np.isfinite(mean).all():
+        raise UserError(f"{instrument.name}: its encoder gives no latent of {size} numbers; export it again")
+    return np.asarray(mean[0], np.float32)

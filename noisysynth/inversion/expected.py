@@ -34,7 +34,7 @@ class Scale:
     weight: float
 
 
-# Long windows tell partials apart; short ones see the attack. The long ones begin where they hear little from before it.
+# Long windows tell partials apart; short ones see the attack. The long ones begin where they hear little of before.
 SCALES = (Scale(2048, 80, 48, 0.025, 60.0, 1.0), Scale(256, 16, 24, 0.002, 0.15, 0.25))
 
 

@@ -30,9 +30,13 @@ class Underway:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Found:
-    """The end. latent: [Z]. Distances are spectral distances to the recording, before: of the nearest preset."""
+    """The end. latent: [Z]. parameters: what a preset sets besides, by id. preset: the instrument's nearest.
+
+    Distances are spectral distances to the recording.
+    """
 
     latent: npt.NDArray[np.float32]
+    parameters: dict[str, float]
     pitch: float
     velocity: float
     gate_s: float

@@ -15,14 +15,12 @@ from noisysynth.listening.recording import estimate_gate_s, onset_sample, read_s
 from noisysynth.listening.resampling import resample
 from noisysynth.spec import midi_to_hz
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff")
 LONGEST_S = 4.0
 SHORTEST_S = 0.04
 PEAK = 0.9
 LEAST_CLARITY = 0.4  # white noise has about 0.05; bells, the least periodic of notes, above 0.5
 FADE_S = 0.03
 SAMPLE_RATES = (4_000, 768_000)
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,11 +83,3 @@ def recorded_note(
         gate_s = math.inf
     audio = audio * np.float32(PEAK / np.abs(audio).max())
     return RecordedNote(name, audio, rate, pitch, clarity, gate_s, 0.45 * min(own_rate, rate))
-
-
-def pitch_text(pitch: float) -> str:
-    """`A4 +12 ct` of a fractional MIDI pitch."""
-    nearest = math.floor(pitch + 0.5)
-    cents = round(100.0 * (pitch - nearest))
-    text = f"{_NAMES[nearest % 12]}{nearest // 12 - 1}"
-    return f"{text} {cents:+d} ct" if cents else text

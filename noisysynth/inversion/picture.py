@@ -32,10 +32,8 @@ _INFERNO = np.array([
 ])  # fmt: skip
 
 
-def spectrogram(
-    audio: npt.NDArray[np.float32], rate: int, rows: int = ROWS, columns: int = COLUMNS
-) -> Shades:
-    """Levels [rows, columns] of audio [samples], highest first, 0 to 255 for FLOOR_DB to TOP_DB; the ends are its ends."""
+def spectrogram(audio: npt.NDArray[np.float32], rate: int, rows: int = ROWS, columns: int = COLUMNS) -> Shades:
+    """Levels [rows, columns] of audio [samples] from end to end, highest first, 0 to 255 for FLOOR_DB to TOP_DB."""
     size = 2 * round(0.5 * WINDOW_S * rate)
     spectrum = LogSpectrum(size, rate, rows)
     padded = np.pad(np.asarray(audio, np.float32), (size // 2, size))
@@ -45,7 +43,7 @@ def spectrogram(
 
 
 def write_pair(path: Path, recording: Shades, result: Shades) -> None:
-    """Both side by side, the recording at the left, with ticks at 100, 1,000 and 10,000 Hz. UserError when it cannot be."""
+    """Both side by side, the recording at the left, with ticks at 100, 1,000 and 10,000 Hz. UserError when it fails."""
     panels = []
     for shades in (recording, result):
         image = _inferno()[np.repeat(np.repeat(shades, _SCALE, axis=0), _SCALE, axis=1)]

@@ -25,7 +25,7 @@ def play(instrument: Instrument, point: Point, pitch: float, seconds: float, rat
     """
     key = math.floor(pitch + 0.5)
     tune = 100.0 * (pitch - key) + point.cents
-    settings = {"tune": tune, "volume": _HEADROOM_DB, "pad_x": 0.0, "pad_y": 0.0}
+    settings = {"tune": tune, "volume": _HEADROOM_DB, "pad_x": 0.0, "pad_y": 0.0, **point.parameters}
     events = [make_event(EventKind.PARAMETER, PARAMETER_INDEX[name], value, time=0) for name, value in settings.items()]
     events.append(make_event(EventKind.LATENT, latent=point.z, time=0))
     start = rate // 10  # until volume and tuning have arrived

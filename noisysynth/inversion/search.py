@@ -1,15 +1,15 @@
 """Inversion: which latent of an instrument sounds like a recorded note.
 
-Starts (the encoder's answer, the instrument's presets, draws from the prior) are compared by what spectra their controls
-lead to; the best go downhill there, where a step costs milliseconds; the best of these goes on by audio. Each stage
-minimises absolute differences of log spectra plus a prior, which keeps the latent where the instrument was trained:
+Starts (the encoder's answer, the instrument's presets, draws from the prior) are compared by the spectra that their
+controls lead to; the best go downhill there, where a step costs milliseconds; the best of these goes on by audio. Each
+stage minimises absolute differences of spectra plus a prior, which keeps the latent where the instrument was trained:
 what is reached far outside may fit this note, and its neighbours on the keyboard would be anything.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from noisysynth.inversion.expected import ExpectedSpectra
 from noisysynth.inversion.heard import HeardSpectra
 from noisysynth.inversion.least_squares import Descent, Problem, Residuals
 from noisysynth.inversion.note import RecordedNote
-from noisysynth.inversion.point import Layout, Point, Vector
+from noisysynth.inversion.point import KNOBS, Layout, Point, Vector
 from noisysynth.inversion.voices import Voices
 from noisysynth.listening.distance import SpectralDistance
 from noisysynth.listening.resampling import resample
@@ -32,10 +32,19 @@ MOST_NORM = 2.0  # of z, root mean square; or the furthest preset's, if that is 
 N_PRIOR_DRAWS = 48
 N_STARTS = 6
 N_FINALISTS = 2
-FIRST_STEPS, MORE_STEPS, AUDIO_STEPS = 6, 24, 6
+FIRST_STEPS, MORE_STEPS, AUDIO_STEPS = 6, 24, 5
+PLAYED_STEPS = 8
 DIFFERENCE_STEP = 0.02
-# Velocity and tuning: standard deviations, in the layout's units, beyond which a step costs as much as PRIOR.
-PLAYED_PRECISION = {"velocity": 0.01, "level": 0.005, "gate": 0.0, "tuning": 0.01}
+# The same of a step of everything else, in the layout's units.
+PRECISION = {
+    "velocity": 0.01,
+    "level": 0.005,
+    "gate": 0.0,
+    "tuning": 0.01,
+    "tilt": 0.01,
+    "noise": 0.005,
+    "attack": 0.01,
+}
 NOISE_FROM = 12_345
 
 
@@ -67,13 +76,15 @@ class Inversion:
 class Search:
     """One instrument and one recorded note; `run` does it all, the rest is for those who measure."""
 
-    def __init__(self, instrument: Instrument, note: RecordedNote, seed: int = 0) -> None:
+    def __init__(self, instrument: Instrument, note: RecordedNote, knobs: bool = True, seed: int = 0) -> None:
+        """knobs: whether Tilt, Noise and Attack may be turned, too."""
         spec = instrument.spec
         self.instrument = instrument
         self.note = note
         if note.rate != spec.sample_rate:
             audio = resample(note.audio, note.rate, spec.sample_rate)
             self.note = dataclasses.replace(note, audio=audio, rate=spec.sample_rate)
+        self._knobs = knobs
         self._rng = np.random.default_rng(seed)
         self.layout = Layout(spec.latent_size, gated=bool(np.isfinite(note.gate_s)))
         self.voices = Voices(ControlNet(instrument), self.layout, note.pitch)
@@ -88,8 +99,7 @@ class Search:
 
     def encoded(self) -> npt.NDArray[np.float32] | None:
         """The encoder's latent [Z]."""
-        answer = encode(self.instrument, self.note)
-        return None if answer is None else answer[0]
+        return encode(self.instrument, self.note)
 
     def drawn(self, count: int) -> npt.NDArray[np.float32]:
         """Latents [count, Z] from the prior."""
@@ -117,20 +127,19 @@ class Search:
         """The same with the latent where it is: what is left of a start that is played as well as it can be."""
         steps = problem.steps.copy()
         steps[: self.layout.latent_size] = 0.0
+        steps[[self.layout.at[name] for name in KNOBS]] = 0.0
         return dataclasses.replace(problem, steps=steps)
 
     def _problem(self, residuals: Callable[[Vector], Residuals], weights: Residuals, tuned: bool) -> Problem:
         layout = self.layout
         precision = np.full(layout.size, PRIOR / layout.latent_size)
         steps = np.full(layout.size, DIFFERENCE_STEP)
-        mean = np.zeros(layout.size)
-        mean[layout.velocity :] = layout.vector(Point(mean[: layout.latent_size], gate_s=self.note.gate_s))[layout.velocity :]
-        for name, value in PLAYED_PRECISION.items():
-            precision[getattr(layout, name)] = value
-        if not layout.gated:
-            steps[layout.gate] = 0.0
-        if not tuned:
-            steps[layout.tuning] = 0.0
+        mean = layout.vector(Point(np.zeros(layout.latent_size, np.float32), gate_s=self.note.gate_s))
+        for name, value in PRECISION.items():
+            precision[layout.at[name]] = value
+        still = () if self._knobs else KNOBS
+        for name in (*still, *(() if layout.gated else ("gate",)), *(() if tuned else ("tuning",))):
+            steps[layout.at[name]] = 0.0
         return Problem(residuals, weights, precision, mean, steps, self._radius, layout.latent_size)
 
     def render(self, vectors: Vector, noise_from: int = NOISE_FROM) -> npt.NDArray[np.float32]:
@@ -141,12 +150,15 @@ class Search:
         """The spectral distance of what it sounds like, with a noise that no stage of the search has heard."""
         return self._measure(self.render(vector[None, :], noise_from=10 * NOISE_FROM)[0])
 
-    def played(self, latents: npt.NDArray[np.float32], n_steps: int = 8) -> list[Descent]:
-        """Latents [B, Z], each with velocity, level and gate fitted, the nearest first."""
-        problem = self.by_controls()
-        descents = Descent.starts(self.played_only(problem), self.levelled(self.vectors(latents)))
+    def played(self, latents: npt.NDArray[np.float32], keep: int | None = None) -> list[Descent]:
+        """Latents [B, Z], each with velocity, level and gate fitted, the nearest first.
+
+        keep: only so many that are nearest with the level alone fitted.
+        """
+        problem = self.played_only(self.by_controls())
+        descents = Descent.starts(problem, self.levelled(self.vectors(latents)))[:keep]
         for descent in descents:
-            for _ in range(n_steps):
+            for _ in range(PLAYED_STEPS):
                 if not descent.done:
                     descent.step()
         return sorted(descents, key=lambda descent: descent.cost)
@@ -157,7 +169,7 @@ class Search:
         out = vectors.copy()
         strong = self._expected.strong
         neper = np.median(residuals[:, strong], axis=1)
-        out[:, self.layout.level] -= neper * (20.0 / np.log(10.0)) / 6.0
+        out[:, self.layout.at["level"]] -= neper * (20.0 / np.log(10.0)) / 6.0
         return out
 
     # all of it
@@ -192,7 +204,7 @@ class Search:
         return self._found(audible.x, encoded)
 
     def _found(self, vector: Vector, encoded: npt.NDArray[np.float32] | None) -> Inversion:
-        nearest = self.played(self.presets)[0]
+        nearest = self.played(self.presets, keep=4)[0]
         index = int(np.argmin(np.square(self.presets - nearest.x[: self.layout.latent_size]).sum(axis=1)))
         return Inversion(
             point=self.layout.point(vector),
@@ -209,8 +221,3 @@ class Search:
             yield lambda what, point, count=count: told(Progress(count / total, what, point))  # type: ignore[misc]
         while True:
             yield lambda what, point: None
-
-
-def nearest_presets(search: Search, count: int) -> Sequence[Descent]:
-    """The instrument's presets that come nearest to the note, played as well as they can be."""
-    return search.played(search.presets)[:count]

@@ -23,23 +23,26 @@ class Voices:
         self.pitch = pitch
 
     def controls(self, vectors: Vector, times_s: npt.NDArray[np.float32]) -> ControlFrames:
-        """At times_s [F] since note-on; amplitude and noise include the level that was fitted."""
+        """At times_s [F] since note-on, with the fitted level and knobs: so harmonics need not sum to one."""
         points = self.layout.columns(vectors)
         time_on = np.repeat(np.maximum(times_s, 0.0)[None, :], len(vectors), axis=0).astype(np.float32)
         frames = self.net.run(
             points["z"],
             np.full(len(vectors), self.pitch, np.float32),
             points["velocity"],
-            time_on,
+            time_on / points["attack"][:, None],
             time_on - points["gate_s"][:, None],
         )
         gain = (10.0 ** (points["level_db"] / 20.0)).astype(np.float32)
         tuning = (2.0 ** (points["cents"] / 1200.0)).astype(np.float32)
+        octaves = np.log2(np.arange(1, frames.harmonics.shape[2] + 1, dtype=np.float32))
+        tilt = (10.0 ** (points["tilt_db"][:, None] * octaves / 20.0)).astype(np.float32)
+        noise_gain = gain * (10.0 ** (points["noise_db"] / 20.0)).astype(np.float32)
         return ControlFrames(
             frames.f0_ratio * tuning[:, None],
             frames.amplitude * gain[:, None],
-            frames.harmonics,
-            frames.noise * gain[:, None, None],
+            frames.harmonics * tilt[:, None, :],
+            frames.noise * noise_gain[:, None, None],
         )
 
     def audio(self, vectors: Vector, n_samples: int, rate: int, noise_from: int = 0) -> npt.NDArray[np.float32]:

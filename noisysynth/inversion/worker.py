@@ -1,4 +1,4 @@
-"""What the search's process runs: after everybody else, on one thread, and nothing heavy is imported before that is set."""
+"""What the search's process runs: after everybody else and on one thread, which is set before anything is imported."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _search(told: Connection, instrument: Path, recording: Path) -> Any:
 
         found = search.run(progress)
         point = found.point
-        return Found(point.z, note.pitch, point.velocity, point.gate_s, found.distance, found.preset,
+        return Found(point.z, point.parameters, note.pitch, point.velocity, point.gate_s, found.distance, found.preset,
                      found.preset_distance, spectrogram(found.audio, note.rate))  # fmt: skip
     except UserError as error:
         return Failed(str(error))
