@@ -21,10 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from noisysynth.errors import UserError
 from noisysynth.factory import default_instrument
 from noisysynth.instrument import Instrument, read_instrument
 from noisysynth.inversion.note import RecordedNote, read_recorded_note
 from noisysynth.inversion.played import play
+from noisysynth.inversion.point import Point
 from noisysynth.inversion.search import Search
 from noisysynth.listening.distance import SpectralDistance
 from noisysynth.train.analysis import analyse, resynthesise
@@ -32,21 +34,23 @@ from noisysynth.train.clip import Clip
 
 BAR = 1.5
 N_RANDOM = 5
-METHODS = ("inversion", "encoder", "nearest_preset", "random_latent")
+METHODS = ("inversion", "latent_alone", "encoder", "nearest_preset", "random_latent")
 
 
-def choose(table: Path, per_instrument: int) -> list[dict[str, str]]:
-    """Notes spread evenly over the compass of each instrument."""
+def choose(table: Path, per_instrument: int, most: int) -> list[dict[str, str]]:
+    """Notes spread evenly over the compass of each instrument, instruments in an order of chance, always the same."""
     by_instrument: dict[str, list[dict[str, str]]] = defaultdict(list)
     with table.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             by_instrument[row["instrument"]].append(row)
     chosen = []
-    for rows in by_instrument.values():
+    for number, rows in enumerate(by_instrument.values()):
         rows.sort(key=lambda row: float(row["midi_pitch"]))
-        places = (np.arange(per_instrument) + 0.5) / per_instrument * len(rows)
+        shift = (number * 0.618) % 1.0  # with few notes of each, not always the middle
+        places = (np.arange(per_instrument) + 0.15 + 0.7 * shift) / per_instrument * len(rows)
         chosen += [rows[i] for i in sorted(set(places.astype(int)))]
-    return chosen
+    order = np.random.default_rng(1).permutation(len(chosen))
+    return [chosen[i] for i in order[:most]]
 
 
 def free_fit(note: RecordedNote, instrument: Instrument) -> float:
@@ -57,23 +61,29 @@ def free_fit(note: RecordedNote, instrument: Instrument) -> float:
 
 def measure(note: RecordedNote, instrument: Instrument) -> dict[str, Any]:
     """Distances of one note."""
-    start = time.perf_counter()
+    start = time.perf_counter(), time.process_time()
     search = Search(instrument, note)
     found = search.run()
-    seconds = time.perf_counter() - start
-    live = play(instrument, found.point, note.pitch, note.seconds, note.rate)
+    seconds, cpu_s = time.perf_counter() - start[0], time.process_time() - start[1]
+    latent_only = Search(instrument, note, knobs=False).run()
     drawn = search.played(search.drawn(N_RANDOM))
+
+    def live(point: Point) -> float:
+        return SpectralDistance(note.audio)(play(instrument, point, note.pitch, note.seconds, note.rate))
+
     return {
         "fit": free_fit(note, instrument),
-        "inversion": SpectralDistance(note.audio)(live[: len(note.audio)]),
-        "inversion_offline": found.distance,
+        "inversion": live(found.point),
+        "latent_alone": live(latent_only.point),
         "encoder": found.encoder_distance,
         "nearest_preset": found.preset_distance,
-        "preset": found.preset,
         "random_latent": statistics.fmean(search.distance(each.x) for each in drawn),
+        "in_search": found.distance,
+        "preset": found.preset,
         "norm": found.point.norm,
         "velocity": found.point.velocity,
         "seconds": seconds,
+        "cpu_s": cpu_s,
     }
 
 
@@ -100,7 +110,8 @@ def main() -> int:
     parser.add_argument("notes", nargs="?", type=Path, help="folder with notes.csv")
     parser.add_argument("--instrument", type=Path, help="default: the factory instrument")
     parser.add_argument("--per-instrument", type=int, default=1, help="notes of each (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write every note's figures there")
+    parser.add_argument("--most", type=int, default=1000, help="notes at most (default: all)")
+    parser.add_argument("--json", type=Path, help="write every note's figures there, as they come")
     options = parser.parse_args()
     if options.notes is None:
         print("inversion: nothing measured; name a folder of recorded notes with a notes.csv")
@@ -108,27 +119,29 @@ def main() -> int:
     path = options.instrument or default_instrument()
     instrument = read_instrument(path)
     rows: list[dict[str, Any]] = []
-    for row in choose(options.notes / "notes.csv", options.per_instrument):
-        note = read_recorded_note(options.notes / row["file"], instrument.spec.sample_rate)
+    for row in choose(options.notes / "notes.csv", options.per_instrument, options.most):
+        try:
+            note = read_recorded_note(options.notes / row["file"], instrument.spec.sample_rate)
+        except UserError as error:
+            print(f"left out: {error}")
+            continue
         figures = measure(note, instrument)
         off = round(note.pitch - float(row["midi_pitch"]))
-        rows.append(
-            {"note": row["file"], "instrument": row["instrument"], "pitch": note.pitch, "semitones_off": off} | figures
-        )
-        print(f"{row['file']:60} fit {figures['fit']:.2f}  inversion {figures['inversion']:.2f}  "
-              f"ratio {figures['inversion'] / figures['fit']:.2f}  {figures['seconds']:.1f} s", flush=True)  # fmt: skip
-    n_instruments = len({row["instrument"] for row in rows})
+        named = {"note": row["file"], "instrument": row["instrument"], "pitch": note.pitch, "semitones_off": off}
+        rows.append(named | figures)
+        ratios = ", ".join(f"{method} {figures[method] / figures['fit']:.2f}" for method in METHODS if figures[method])
+        print(f"{row['file']}: fit {figures['fit']:.2f}; over it: {ratios}; {figures['cpu_s']:.1f} s", flush=True)
+        if options.json is not None:
+            rounded = [{key: round(v, 4) if isinstance(v, float) else v for key, v in each.items()} for each in rows]
+            content = {"instrument": path.name, "content_sha256": instrument.content_sha256, "notes": rounded}
+            options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     wrong = sum(row["semitones_off"] != 0 for row in rows)
-    seconds = sorted(row["seconds"] for row in rows)
+    seconds = sorted(row["cpu_s"] for row in rows)
     print(report(rows))
-    print(f"{len(rows)} notes of {n_instruments} instruments; pitch wrong by a semitone or more: {wrong}; "
-          f"seconds a note: median {statistics.median(seconds):.1f}, longest {seconds[-1]:.1f}")  # fmt: skip
-    if options.json is not None:
-        rounded = [
-            {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows
-        ]
-        content = {"instrument": path.name, "content_sha256": instrument.content_sha256, "bar": BAR, "notes": rounded}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{len(rows)} notes of {len({row['instrument'] for row in rows})} instruments; pitch wrong by a semitone or "
+        f"more: {wrong}; processor seconds a note: median {statistics.median(seconds):.1f}, most {seconds[-1]:.1f}"
+    )
     return 0
 
 

@@ -32,7 +32,7 @@ MOST_NORM = 2.0  # of z, root mean square; or the furthest preset's, if that is 
 N_PRIOR_DRAWS = 48
 N_STARTS = 6
 N_FINALISTS = 2
-FIRST_STEPS, MORE_STEPS, AUDIO_STEPS = 6, 24, 5
+FIRST_STEPS, MORE_STEPS, AUDIO_STEPS = 6, 24, 4
 PLAYED_STEPS = 8
 DIFFERENCE_STEP = 0.02
 # The same of a step of everything else, in the layout's units.
