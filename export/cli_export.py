@@ -94,6 +94,7 @@ def read_source(run_dir: Path, which: str = "last") -> Source:
         instrument_names=tuple(str(name) for name in run.latents.instruments),
         pitch=np.asarray(run.latents.pitch, np.float32),
         velocity=np.asarray(run.latents.velocity, np.float32),
+        programs={str(name): int(program) for name, program in (run.training.get("programs") or {}).items()},
     )
     return Source(str(run_dir), run.spec, run.generator, run.encoder, notes, training_of(run.training))
 

@@ -72,13 +72,15 @@ def pad_position(latent: Latents, center: NDArray[np.float64], axes: tuple[Laten
 
 
 def instrument_presets(notes: TrainingNotes) -> tuple[Preset, ...]:
-    """A preset for every training instrument that has notes, in the order of their names in the run."""
+    """A preset for every training instrument that has notes: General MIDI programs in their order, then by name."""
     present = [index for index in range(len(notes.instrument_names)) if np.any(notes.instrument == index)]
+    present.sort(key=lambda index: notes.programs.get(notes.instrument_names[index], 128))
     originals = [notes.instrument_names[index] for index in present]
     names = unique_names([readable_name(name) for name in originals])
     presets = []
     for index, name, original in zip(present, names, originals, strict=True):
         latent = notes.z[notes.instrument == index].mean(axis=0, dtype=np.float64).astype(np.float32)
         family = family_of(original)
-        presets.append(Preset(name, latent, {}, (family,) if family else ()))
+        tags = (family,) if family else ()
+        presets.append(Preset(name, latent, {}, tags, notes.programs.get(original)))
     return tuple(presets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ class TrainingNotes:
     """The notes that were learned from, as the encoder sees them.
 
     z [n, Z]: posterior means. instrument [n]: index into instrument_names. pitch [n]: MIDI. velocity [n]: 0..1.
+    programs: General MIDI program of those instruments that are one.
     """
 
     z: NDArray[np.float32]
@@ -26,6 +28,7 @@ class TrainingNotes:
     instrument_names: tuple[str, ...]
     pitch: NDArray[np.float32]
     velocity: NDArray[np.float32]
+    programs: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -80,12 +80,16 @@ class PadPoint:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Preset:
-    """A latent [Z], the parameters it sets by id (others keep their defaults), and words to find it by."""
+    """A latent [Z], the parameters it sets by id (others keep their defaults), and words to find it by.
+
+    program: the General MIDI program (0 to 127) whose sound it is, or None.
+    """
 
     name: str
     latent: Latent
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    program: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +137,20 @@ class Instrument:
     room: Room | None = None
     golden: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     content_sha256: str = ""  # as read; writing works it out anew
+
+    def preset_of_program(self, bank: int, program: int) -> int | None:
+        """Which preset a program change asks for; None when there is no such one.
+
+        Where presets say which General MIDI program they are, the nearest one in number (programs are in families of
+        eight), whatever the bank: a song never meets silence. Else presets are counted, 128 to a bank.
+        """
+        known = [
+            (abs(preset.program - program), i) for i, preset in enumerate(self.presets) if preset.program is not None
+        ]
+        if known:
+            return min(known)[1]
+        index = bank * 128 + program
+        return index if 0 <= index < len(self.presets) else None
 
 
 def read_instrument(path: str | os.PathLike[str]) -> Instrument:
@@ -243,12 +261,13 @@ def _manifest_json(instrument: Instrument) -> dict[str, Any]:
 
 
 def _preset_json(preset: Preset) -> dict[str, Any]:
-    return {
+    data = {
         "name": preset.name,
         "latent": _vector(preset.latent),
         "parameters": _numbers(preset.parameters),
         "tags": list(preset.tags),
     }
+    return data if preset.program is None else {**data, "program": preset.program}
 
 
 def _vector(values: NDArray[Any]) -> list[float]:
@@ -338,13 +357,13 @@ def _check_identity(manifest: Any, members: Mapping[str, bytes]) -> None:
         raise BadFile("its content does not match its checksum", "copy or download it again")
 
 
-def _check_keys(data: Any, what: str, keys: Sequence[str]) -> None:
+def _check_keys(data: Any, what: str, keys: Sequence[str], optional: Sequence[str] = ()) -> None:
     if not isinstance(data, dict):
         raise BadFile(f"its {what} is not an object")
     for key in keys:
         _field(data, key, what)
     for key in data:
-        if key not in keys:
+        if key not in keys and key not in optional:
             raise BadFile(f"its {what} has an unknown field, {quoted(key)}")
 
 
@@ -468,7 +487,12 @@ def _presets(data: Any, spec: SynthSpec) -> tuple[Preset, ...]:
 
 
 def _preset(item: Any, what: str, spec: SynthSpec) -> Preset:
-    _check_keys(item, what, ("name", "latent", "parameters", "tags"))
+    _check_keys(item, what, ("name", "latent", "parameters", "tags"), ("program",))
+    program = item.get("program")
+    if program is not None:
+        _number(program, f"{what} program", 0, 127)
+        if not isinstance(program, int):
+            raise BadFile(f"its {what} program is {quoted(program)}, not a whole number")
     parameters = _number_table(item["parameters"], f"{what} parameters")
     for parameter_id, value in parameters.items():
         if parameter_id not in PARAMETER_INDEX:
@@ -480,6 +504,7 @@ def _preset(item: Any, what: str, spec: SynthSpec) -> Preset:
         latent=_latent(item["latent"], what, spec),
         parameters=parameters,
         tags=_items(item["tags"], f"{what} tags", 64, lambda tag, name: _text(tag, name, MAX_NAME, empty=False)),
+        program=program,
     )
 
 

@@ -422,6 +422,17 @@ def test_program_and_bank_choose_presets() -> None:
     assert instrument_engine.memory["preset"][0] == 130
 
 
+def test_a_program_change_finds_the_nearest_general_midi_program() -> None:
+    latent = np.zeros(8, np.float32)
+    presets = (*(Preset(f"p{n}", latent, program=n) for n in (0, 40, 42)), Preset("mine", latent))
+    instrument_engine = engine(presets=presets)
+    for program, preset in ((42, 2), (40, 1), (127, 2), (2, 0)):
+        instrument_engine.render(song(event(EventKind.PROGRAM_CHANGE, 0, program)), 480)
+        assert instrument_engine.memory["preset"][0] == preset
+    instrument_engine.render(song(controller(0, 0, 8 / 127), event(EventKind.PROGRAM_CHANGE, 0, 41)), 480)
+    assert instrument_engine.memory["preset"][0] == 1  # a variation bank of another synthesizer
+
+
 def test_a_preset_change_while_notes_sound_does_not_click() -> None:
     audio = render(1.0, QUIET, note(0.1, 2.0, 57), event(EventKind.PROGRAM_CHANGE, 0.5, 1))[:, 0]
     steady = max(roughness(stretch(audio, 0.3, 0.48)).max(), roughness(stretch(audio, 0.7, 0.95)).max())

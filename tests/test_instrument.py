@@ -394,6 +394,8 @@ PRESETS: dict[str, tuple[bytes, str]] = {
     "same name twice": (with_presets(lambda p: p.append(p[0])), "two of its presets"),
     "tag not text": (with_presets(lambda p: p[0].update(tags=[1])), "not text"),
     "extra field": (with_presets(lambda p: p[0].update(script="x")), "unknown field"),
+    "program": (with_presets(lambda p: p[0].update(program=128)), "number from 0 to 127"),
+    "half a program": (with_presets(lambda p: p[0].update(program=1.5)), "not a whole number"),
 }  # fmt: skip
 
 
@@ -409,6 +411,16 @@ def test_presets_may_set_every_parameter_within_its_range_only(row: Any) -> None
         parse_instrument(with_presets(lambda p, v=value: p[0].update(parameters={row.id: v})), "FILE")
     for value in (row.minimum - 0.01, row.maximum + 0.01):
         assert row.id in refused(with_presets(lambda p, v=value: p[0].update(parameters={row.id: v})))
+
+
+def test_presets_keep_their_program(tmp_path: Path) -> None:
+    presets = tuple(
+        dataclasses.replace(preset, program=program)
+        for preset, program in zip(make_test_instrument().presets, (0, 127, None), strict=False)
+    )
+    path = tmp_path / "programs.noisy"
+    write_instrument(path, dataclasses.replace(make_test_instrument(), presets=presets, pad_points=()))
+    assert [preset.program for preset in read_instrument(path).presets] == [preset.program for preset in presets]
 
 
 # ---- hostile graphs

@@ -12,7 +12,15 @@ from synthetic_notes import INSTRUMENTS, SPEC, synthetic_note, synthetic_notes
 from noisysynth.errors import UserError
 from noisysynth.train.audio_loss import audio_loss, spectral_distance
 from noisysynth.train.control_features import ControlFeatures
-from noisysynth.train.losses import erb_weights, gradient_penalty, kl_divergence, reconstruction
+from noisysynth.train.losses import (
+    LEAST_DB_PER_VELOCITY,
+    erb_weights,
+    gradient_penalty,
+    kl_divergence,
+    reconstruction,
+    sliced_distance_from_normal,
+    velocity_loss,
+)
 from noisysynth.train.networks.generator import Generator, GeneratorConfig
 from noisysynth.train.note_bank import Frames, NoteBank, hold_decay_db_per_s, vibrato
 
@@ -195,3 +203,29 @@ def test_audio_crops_are_the_recording_and_then_silence() -> None:
     crop = bank.audio_crops(torch.tensor([1]), torch.tensor([start]), 150)[0]
     np.testing.assert_allclose(crop[:100], note.audio[start:], atol=1e-3)
     assert not crop[100:].any()
+
+
+def test_draws_from_the_prior_are_nearer_to_it_than_clusters_and_shifted_draws() -> None:
+    rng = torch.Generator().manual_seed(0)
+    normal = torch.randn(512, 4, generator=rng)
+    clusters = torch.randint(2, (512, 4), generator=rng) * 2.0 - 1.0  # mean 0 and covariance I, but not normal
+    near, far, shifted = (
+        float(sliced_distance_from_normal(z, torch.Generator().manual_seed(1)))
+        for z in (normal, clusters[:, :1].expand(-1, 4), normal + 0.5)
+    )
+    assert near < 0.02
+    assert far > 10.0 * near
+    # Along a direction the squared distance is the squared part of the shift in it: on average |shift|^2 / 4.
+    assert shifted - near == pytest.approx(0.25, abs=0.1)
+
+
+def test_velocity_loss_wants_a_louder_answer() -> None:
+    frames = some_frames()
+    n = len(frames.pitch)
+    soft = dataclasses.replace(frames, velocity=torch.full((n,), 0.25))
+    hard = dataclasses.replace(frames, velocity=torch.full((n,), 0.75))
+    gain = 10.0 ** (LEAST_DB_PER_VELOCITY / 20.0)  # twice what half a unit of velocity asks for
+    louder = dataclasses.replace(hard, partials=hard.partials * gain, noise=hard.noise * gain)
+    assert float(velocity_loss(soft, louder)) < 0.05  # silent instants cannot answer
+    assert float(velocity_loss(soft, hard)) == pytest.approx(1.0)
+    assert float(velocity_loss(louder, hard)) > 2.0

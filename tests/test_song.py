@@ -8,11 +8,12 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from make_instrument import write_test_instrument
+from make_instrument import make_test_instrument, write_test_instrument
 
 from noisysynth.cli.render import main
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
+from noisysynth.instrument import Preset, write_instrument
 from noisysynth.midi.song import read_song
 
 
@@ -155,3 +156,28 @@ def test_a_missing_folder_is_noticed_before_anything_is_shown(
 ) -> None:
     assert main([str(tune), str(tmp_path / "no" / "out.wav")]) == 2
     assert capsys.readouterr().err.startswith("noisysynth-render: error: ")
+
+
+def test_each_channel_plays_its_own_general_midi_program(tmp_path: Path) -> None:
+    """With one part for all, the violin of the first channel would play the second channel's piano, too."""
+    dark, bright = (np.array([z, *[0.0] * 7], np.float32) for z in (-3.0, 3.0))
+    presets = (Preset("Piano", dark, program=0), Preset("Violin", bright, program=40))
+    path = tmp_path / "gm.noisy"
+    write_instrument(path, make_test_instrument(presets=presets, pad_points=()))
+    tune = write_song(
+        tmp_path / "two.mid",
+        mido.Message("program_change", program=40, channel=0),
+        mido.Message("note_on", note=57, velocity=100, channel=0),
+        mido.Message("note_off", note=57, time=480, channel=0),
+        mido.Message("note_on", note=57, velocity=100, time=480, channel=1),
+        mido.Message("note_off", note=57, time=480, channel=1),
+    )
+    out = tmp_path / "two.wav"
+    assert main([str(tune), str(out), "--instrument", str(path), "--no-progress"]) == 0
+    audio, rate = soundfile.read(out)
+
+    def share_above_2_khz(start_s: float) -> float:
+        power = np.abs(np.fft.rfft(audio[int(start_s * rate) : int((start_s + 0.3) * rate), 0])) ** 2
+        return float(power[np.fft.rfftfreq(int(0.3 * rate), 1 / rate) > 2000.0].sum() / power.sum())
+
+    assert share_above_2_khz(0.1) > 10.0 * share_above_2_khz(1.1)

@@ -93,7 +93,7 @@ def _source(options: argparse.Namespace) -> ClipSource:
         return nsynth_source(options.src, check_pitch=not options.no_pitch_check)
     from noisysynth.train.datasets.folder import FolderSource
 
-    return FolderSource(options.src, options.licence, check_pitch=not options.no_pitch_check)
+    return FolderSource(options.src, options.licence, check_pitch=not options.no_pitch_check, gain_db=options.gain_db)
 
 
 def parse_programs(text: str) -> list[int]:
@@ -132,11 +132,12 @@ def _parser() -> argparse.ArgumentParser:
     licensed.add_argument("--licence", help="licence of the notes, kept with each of them")
 
     kinds.add_parser("nsynth", parents=[common, checked], help="NSynth as published: a folder, or a .tfrecord file")
-    kinds.add_parser(
+    folder = kinds.add_parser(
         "folder",
         parents=[common, checked, licensed],
         help="a folder of WAV or FLAC notes, named by pitch or listed in a CSV",
     )
+    folder.add_argument("--gain-db", type=float, default=0.0, metavar="DB", help="(default: %(default)s)")
     soundfont = kinds.add_parser("soundfont", parents=[common, licensed], help="notes rendered from a .sf2 file")
     soundfont.add_argument("--programs", help="program numbers such as 0,4,40-42 (default: about 45 pitched ones)")
     soundfont.add_argument("--all-programs", action="store_true", help="every program of the SoundFont")

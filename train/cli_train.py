@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,12 +40,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a control network on data that noisysynth-dataset prepared.",
         epilog="Watch with: tensorboard --logdir RUN/tensorboard. Then: noisysynth-export RUN OUT.noisy",
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of prepared data")
+    parser.add_argument("--data", type=Path, required=True, nargs="+", metavar="DIR", help="folders of prepared data")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--config",
         metavar="NAME|FILE",
         help=f"{', '.join(PRESETS)}, or a JSON file of settings that differ from quick's (default: quick)",
+    )
+    parser.add_argument(
+        "--all-instruments", action="store_true", help="learn the held-out instruments, too: to play, not to judge"
     )
     parser.add_argument("--minutes", type=_positive, help="wall time, counted over all resumptions")
     parser.add_argument("--steps", type=_whole, help="number of steps, instead of a time")
@@ -68,11 +72,12 @@ def _whole(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _config(options)
-    if not options.data.exists():
-        raise UserError(f"no prepared data at {options.data}; make it with noisysynth-dataset")
+    for folder in options.data:
+        if not folder.exists():
+            raise UserError(f"no prepared data at {folder}; make it with noisysynth-dataset")
     from noisysynth.train.trainer import train
 
-    data = read_data(options.data, config)
+    data = read_data(options.data, config, options.all_instruments)
     train(data, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
     return 0
 
@@ -84,35 +89,48 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     return load_config(options.config or "quick")
 
 
-def read_data(path: Path, config: TrainConfig) -> TrainingData:
-    """TrainingData of a folder of prepared data; at most config.max_notes notes, drawn evenly."""
-    from noisysynth.train.prepared import PreparedDataset, PreparedNote
+def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool = False) -> TrainingData:
+    """TrainingData of folders of prepared data, of one spec; at most config.max_notes notes, drawn evenly."""
+    from noisysynth.train.prepared import PreparedDataset
     from noisysynth.train.trainer import TrainingData
 
-    learned = PreparedDataset(path, "train")
-    held_out = PreparedDataset(path, "test_notes")
-    if not len(held_out):
+    splits = ("train", "test_instruments") if all_instruments else ("train",)
+    learned = [PreparedDataset(path, split) for path in paths for split in splits]
+    held_out = [PreparedDataset(path, "test_notes") for path in paths]
+    spec = learned[0].spec
+    for path, dataset in zip(paths, held_out, strict=True):
+        if dataset.spec != spec:
+            raise UserError(f"{path} was prepared with other sizes than {paths[0]}; prepare it again like that one")
+    if not any(len(dataset) for dataset in held_out):
         held_out = learned
-    instruments = sorted({entry["instrument"] for entry in learned.entries + held_out.entries})
+    entries = [entry for dataset in learned + held_out for entry in dataset.entries]
+    with_audio = config.audio_weight > 0.0
 
-    def notes(dataset: PreparedDataset, most: int) -> Iterator[Note]:
-        chosen = range(len(dataset))
-        if len(dataset) > most:
-            chosen = sorted(random.Random(config.seed).sample(chosen, most))  # type: ignore[assignment]
-        for i in chosen:
-            note: PreparedNote = dataset.note(i, with_audio=dataset is learned and config.audio_weight > 0.0)
-            yield note
+    def notes(datasets: Sequence[PreparedDataset], most: int) -> Iterator[Note]:
+        places = [(dataset, i) for dataset in datasets for i in range(len(dataset))]
+        if len(places) > most:
+            chosen = sorted(random.Random(config.seed).sample(range(len(places)), most))
+            places = [places[i] for i in chosen]
+        for dataset, i in places:
+            yield dataset.note(i, with_audio=with_audio and datasets is learned)
 
     description = {
-        "dataset": path.absolute().name,
-        "attribution": learned.attribution,
-        "licence": sorted({str(entry.get("licence", "unknown")) for entry in learned.entries}),
+        "dataset": ", ".join(path.absolute().name for path in paths),
+        "attribution": [line for dataset in held_out for line in dataset.attribution],
+        "all_instruments": all_instruments,
+        "licence": sorted({str(entry.get("licence", "unknown")) for entry in entries}),
+        "programs": {
+            entry["instrument"]: int(tag.removeprefix("program "))
+            for entry in entries
+            for tag in entry.get("tags", ())
+            if re.fullmatch(r"program \d+", tag)
+        },
     }
     return TrainingData(
-        spec=learned.spec,
+        spec=spec,
         train=notes(learned, config.max_notes),
         held_out=notes(held_out, max(config.evaluation_notes, 2)),
-        instruments=instruments,
+        instruments=sorted({entry["instrument"] for entry in entries}),
         description=description,
     )
 

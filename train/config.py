@@ -31,6 +31,9 @@ class TrainConfig:
     peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
     kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
     decay_weight: float = 0.2
+    normal_weight: float = 0.5  # all notes together shall lie as the prior does, or its draws meet no instrument
+    velocity_weight: float = 0.1  # louder when struck harder, also where no recording says so
+    velocity_notes: int = 16
 
     # The adversarial part begins when reconstruction has found the instruments; it then sharpens and fills the prior.
     warmup_steps: int = 1000
@@ -63,7 +66,7 @@ class TrainConfig:
             kind = int if field.type == "int" else (int, float)
             if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value) or value < 0:
                 raise UserError(f"config: {field.name} must be a number that is not negative, not {value!r}")
-        for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "max_notes"):
+        for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "velocity_notes", "max_notes"):
             if getattr(self, name) < 2:
                 raise UserError(f"config: {name} must be at least 2")
         for name in ("adversarial_every", "checkpoint_steps"):
@@ -104,6 +107,8 @@ PRESETS: dict[str, TrainConfig] = {
         warmup_steps=3,
         adversarial_every=1,
         adversarial_notes=4,
+        velocity_notes=4,
+        normal_weight=0.1,  # six notes tell little of a distribution
         whole_frames=18,
         window_frames=12,
         checkpoint_steps=4,

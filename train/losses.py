@@ -15,6 +15,7 @@ from noisysynth.train.note_bank import Frames
 _MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
 _GLIDE_S = 0.15
+LEAST_DB_PER_VELOCITY = 8.0
 _NEPER = math.log(10.0) / 10.0
 
 
@@ -87,3 +88,33 @@ def gradient_penalty(scores: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     """Mean squared norm of the scores' gradient by the inputs [B, ...]: R1 on real, R2 on generated ones."""
     gradients = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
     return torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0).mean()
+
+
+def sliced_distance_from_normal(z: Tensor, rng: torch.Generator, n_directions: int = 64) -> Tensor:
+    """How far points [B, Z] are from N(0, I): mean squared 2-Wasserstein distance along random directions.
+
+    On a line the nearest pairing is by rank (Kolouri et al. 2019, sliced-Wasserstein auto-encoders), so the sorted
+    projections are compared with the quantiles of N(0, 1). KL keeps each note near the prior; this makes all notes
+    together look like it, so that a draw from the prior meets an instrument.
+    """
+    directions = torch.randn(z.shape[1], n_directions, generator=rng).to(z.device)
+    directions = directions / directions.norm(dim=0)
+    projected = (z @ directions).sort(dim=0).values
+    ranks = (torch.arange(len(z), device=z.device) + 0.5) / len(z)
+    quantiles = math.sqrt(2.0) * torch.erfinv(2.0 * ranks - 1.0)
+    return (projected - quantiles.unsqueeze(-1)).square().mean()
+
+
+def velocity_loss(soft: Frames, loud: Frames) -> Tensor:
+    """How much too little the louder one of each pair of notes gains, as a share of LEAST_DB_PER_VELOCITY.
+
+    The same latents, pitches and instants, struck softly and harder. An organ's recordings do not tell velocities
+    apart, and those of one dynamic say nothing of them; a player's hand expects an answer all the same.
+    """
+    step = (loud.velocity - soft.velocity).clamp(min=1e-3)
+    gain_db = (_loudness_db(loud) - _loudness_db(soft)).mean(-1)
+    return torch.relu(LEAST_DB_PER_VELOCITY - gain_db / step).mean() / LEAST_DB_PER_VELOCITY
+
+
+def _loudness_db(frames: Frames) -> Tensor:
+    return power_db(0.5 * frames.partials.square().sum(-1) + frames.noise.square().sum(-1), -90.0)

@@ -39,7 +39,14 @@ from noisysynth.train.checkpoint import (
     write_json,
 )
 from noisysynth.train.config import TrainConfig
-from noisysynth.train.losses import gradient_penalty, kl_divergence, reconstruction, relativistic_loss
+from noisysynth.train.losses import (
+    gradient_penalty,
+    kl_divergence,
+    reconstruction,
+    relativistic_loss,
+    sliced_distance_from_normal,
+    velocity_loss,
+)
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator
@@ -192,9 +199,13 @@ def train(
             kl = kl_divergence(mean, log_variance)
             decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
             sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+            normal = sliced_distance_from_normal(z, rng)
+            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, bank.spec, config.velocity_notes, rng))
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
+            loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
             losses = {name: value.item() for name, value in terms._asdict().items()}
             losses |= {"kl": kl.item(), "decay": decay.item(), "vibrato": sway.item()}
+            losses |= {"normal": normal.item(), "velocity": unanswered.item()}
 
             if config.audio_weight > 0.0:
                 few = slice(0, config.audio_notes)
@@ -288,6 +299,24 @@ def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tupl
         frames.with_controls(generator.frames(modulation, frames.pitch, frames.time_on, frames.time_off))
         for frames in real
     )
+
+
+def _struck_twice(
+    generator: Generator, z: Tensor, pitch: Tensor, spec: SynthSpec, n: int, rng: torch.Generator
+) -> tuple[Frames, Frames]:
+    """Held notes of encoded latents and of latents from the prior, at any pitch, struck softly and harder."""
+    z = torch.cat([z[: n // 2].detach(), torch.randn(n - n // 2, spec.latent_size, generator=rng)])
+    pitch = torch.where(torch.rand(n, generator=rng) < 0.5, pitch[:n], 30.0 + 70.0 * torch.rand(n, generator=rng))
+    soft = 0.1 + 0.7 * torch.rand(n, generator=rng)
+    loud = soft + 0.05 + (0.95 - soft) * torch.rand(n, generator=rng)
+    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8]).expand(n, -1)
+
+    def struck(velocity: Tensor) -> Frames:
+        controls = generator(z, pitch, velocity, time_on, time_on - 2.0)
+        empty = Frames(pitch, velocity, time_on, time_on - 2.0, time_on, time_on.unsqueeze(-1), time_on.unsqueeze(-1))
+        return empty.with_controls(controls)
+
+    return struck(soft), struck(loud.clamp(max=1.0))
 
 
 def _train_judges(

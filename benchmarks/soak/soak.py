@@ -8,6 +8,7 @@ Writes DIR/soak.md, soak.json and images/soak.png, also when it is stopped with 
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import dataclasses
 import os
@@ -222,8 +223,11 @@ def _no_more_missed(result: Result, last: dict[str, float]) -> None:
     )
 
 
-def tortured(result: Result, scratch: Path) -> None:
-    """Random events of every kind on a rack of two instruments in six parts, which change all the time."""
+def tortured(result: Result, scratch: Path, keep: Path | None = None) -> None:
+    """Random events of every kind on a rack of two instruments in six parts, which change all the time.
+
+    keep: a folder for the second around the loudest click, and for what was sent before it.
+    """
     other = write_test_instrument(scratch / "other.noisy")
     instruments = (default_instrument(), other)
     rng = np.random.default_rng(TORTURE_SEED)
@@ -232,7 +236,7 @@ def tortured(result: Result, scratch: Path) -> None:
         for part in range(1, 6):
             client.load_instrument(instruments[part % 2], part)
         tape = TapeReader(client)
-        heard = Heard(on.empty.sample_rate)
+        heard = Heard(on.empty.sample_rate, keep)
         due, change = [0.0], [5.0]
 
         def work(elapsed: float) -> None:
@@ -242,11 +246,14 @@ def tortured(result: Result, scratch: Path) -> None:
                 return
             while due[0] <= elapsed:
                 rows = torture.mpe_setting(rng) if rng.uniform() < 0.002 else [torture.random_event(rng)]
-                client.send_events(np.concatenate(rows))
+                sent = np.concatenate(rows)
+                client.send_events(sent)
+                heard.sent.extend((heard.now_s, str(row)) for row in sent)
                 due[0] += float(rng.choice([0.0, rng.exponential(2.0 / EVENTS_PER_S)]))
             if elapsed >= change[0]:
                 change[0] = elapsed + float(rng.uniform(2.0, 8.0))
                 part = int(rng.integers(6))
+                heard.sent.append((heard.now_s, f"change the instrument of part {part}"))
                 if rng.uniform() < 0.2 and part > 0:
                     client.unload_instrument(part)
                 else:
@@ -262,14 +269,21 @@ def tortured(result: Result, scratch: Path) -> None:
 class Heard:
     """What the recording says, as it comes in."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, keep: Path | None = None) -> None:
         self._sample_rate = sample_rate
+        self._keep = keep
+        self.sent: collections.deque[tuple[float, str]] = collections.deque(maxlen=1000)
         self._rest: NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self.peak = 0.0
         self.click_db, self.click_s = -np.inf, 0.0
         self.finite = True
         self.seconds = 0.0
         self.loud_s = 0.0
+
+    @property
+    def now_s(self) -> float:
+        """Seconds heard so far."""
+        return self.seconds + len(self._rest) / self._sample_rate
 
     def take(self, audio: NDArray[np.float32]) -> None:
         """The next samples [n, 2]."""
@@ -283,9 +297,19 @@ class Heard:
             level, at = torture.loudest_click(self._rest, self._sample_rate)
             if level > self.click_db:
                 self.click_db, self.click_s = level, self.seconds + at
+                self._keep_click(at)
             overlap = self._sample_rate // 4  # what lies at the ends has no two sides yet
             self.seconds += (len(self._rest) - overlap) / self._sample_rate
             self._rest = self._rest[-overlap:]
+
+    def _keep_click(self, at_s: float) -> None:
+        if self._keep is None:
+            return
+        self._keep.mkdir(parents=True, exist_ok=True)
+        np.save(self._keep / "click.npy", self._rest)
+        lines = [f"click of {self.click_db:.1f} dB at {self.click_s:.4f} s, {at_s:.4f} s into click.npy"]
+        lines += [f"{second:.4f} {what}" for second, what in self.sent if self.click_s - 3.0 < second]
+        (self._keep / "click.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _judge(result: Result, client: EngineClient, heard: Heard, tape: TapeReader) -> None:
@@ -336,6 +360,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="per scenario (default: %(default)s)")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="default: %(default)s")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the loudest click of the torture, and its cause")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and engines end with us
     names = [name.strip() for name in options.only.split(",")]
@@ -353,7 +378,10 @@ def main() -> int:
             result = Result(name, title, 60.0 * options.minutes, block_size)
             results.append(result)
             with tempfile.TemporaryDirectory() as scratch:
-                scenario(result, Path(scratch))
+                if scenario is tortured:
+                    tortured(result, Path(scratch), options.keep)
+                else:
+                    scenario(result, Path(scratch))
             print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in result.totals.items()))
     except KeyboardInterrupt:
         print("soak: stopped; what was measured is written", file=sys.stderr)

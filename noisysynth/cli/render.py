@@ -76,6 +76,7 @@ def render_song(
     import soundfile
     from tqdm import tqdm
 
+    from noisysynth.engine.general_midi import channels_of_song, tell_parts
     from noisysynth.engine.offline import OfflineEngine
     from noisysynth.events import EventKind, make_event
     from noisysynth.factory import default_instrument
@@ -96,6 +97,10 @@ def render_song(
         ]
         events = np.concatenate([*settings, events])
     engine = OfflineEngine(chosen, sample_rate)
+    if preset is None and (channels := channels_of_song(chosen, events)):
+        for part in range(1, len(channels)):
+            engine.load(part, chosen)
+        events = np.concatenate([tell_parts(channels), events])
     n_samples = round(length_s * sample_rate)
     part = out.with_name(f".{out.name}.part")
     bar = tqdm(

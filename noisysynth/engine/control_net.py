@@ -22,6 +22,9 @@ CUDA = "CUDAExecutionProvider"
 
 # ONNX Runtime's severity "fatal": it tells of every missing GPU library otherwise, which is no concern of a player.
 _QUIET = 4
+# The most rows (voices times frames) that playing asks for in one call: a millisecond's work, so that no new note waits
+# longer.
+MOST_ROWS = 80
 # The batches that matter: a note's first frame, and the usual refill of a full hand of notes.
 _MEASURED_BATCHES = ((1, 1), (16, 3))
 _MEASURED_RUNS = 30
@@ -79,7 +82,8 @@ class ControlNet:
             raise self._error(f"cannot be loaded ({reason})") from None
 
     def _probe(self) -> None:
-        for voices, frames in ((1, 1), (3, 2)):
+        # The largest, too: the runtime takes its memory with the first call that needs it, which shall not be a note's.
+        for voices, frames in ((1, 1), (3, 2), (MOST_ROWS, 1)):
             inputs = probe_inputs(self.spec, voices, frames)
             try:
                 controls = self.run(**inputs)

@@ -197,8 +197,10 @@ class Rack:
             self._set_latent(part, event["latent"], time)
         elif kind == EventKind.PROGRAM_CHANGE:
             for each in self._used:
-                if each.listens(channel):
-                    self._select_preset(each.number, self.channels[channel].bank * 128 + index, time)
+                if each.listens(channel) and each.sound is not None:
+                    preset = each.sound.instrument.preset_of_program(self.channels[channel].bank, index)
+                    if preset is not None:
+                        self._select_preset(each.number, preset, time)
         elif kind == EventKind.PRESET and part >= 0:
             self._select_preset(part, index, time)
         elif kind == EventKind.ALL_NOTES_OFF:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.engine.channels import Channel
-from noisysynth.engine.control_net import ControlFrames
+from noisysynth.engine.control_net import MOST_ROWS, ControlFrames
 from noisysynth.engine.part import Part
 from noisysynth.engine.queues import consumed_frames, frame_room, push_command, push_controls, push_frames
 from noisysynth.engine.sound import Sound
@@ -38,8 +38,6 @@ _REFILL = np.array([0, 3, 4, 0, 8, 0, 0, 0, 8])  # by stride: frames missing bef
 _MOST_REFILL = int(_REFILL.max())
 _NO_FRAME = -2
 _SETTLED_S = 0.1  # since it began, or since its key went up
-# Rows of the network that one call computes: a millisecond's work, so a note that begins waits no longer.
-CHUNK = 80
 # A released note whose partials and bands are all below this (-100 dB) is over.
 _SILENT = 1e-5
 
@@ -170,7 +168,7 @@ class FrameSupply:
         like &= (missing > 0) & (pool.next_frame[voices] + count < heading_for + RING)
         room = int(frame_room(self._queues)) // (count + 1)
         chosen = np.flatnonzero(like)
-        chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(CHUNK // rows, 1))]
+        chosen = chosen[np.argsort(patience[chosen], kind="stable")][: min(room, max(MOST_ROWS // rows, 1))]
         if not chosen.size:
             return False  # the queue is full; the callback empties it within a block
         self._compute(voices[chosen], count, step, bool(goes_on[first]))

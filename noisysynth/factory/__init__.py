@@ -8,6 +8,7 @@ from noisysynth.errors import UserError
 
 FOLDER = Path(__file__).parent
 DEMO_SONG = FOLDER / "demo.mid"
+FIRST = "chameleon.noisy"  # it knows every General MIDI program
 
 
 def factory_instruments() -> list[Path]:
@@ -17,7 +18,7 @@ def factory_instruments() -> list[Path]:
 
 def default_instrument() -> Path:
     """The instrument that plays when none is asked for. UserError when the package was installed without any."""
-    instruments = factory_instruments()
+    instruments = sorted(factory_instruments(), key=lambda path: path.name != FIRST)
     if not instruments:
         raise UserError("no factory instrument is installed; reinstall noisysynth, or name an instrument file")
     return instruments[0]

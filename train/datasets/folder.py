@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from noisysynth.errors import UserError
 from noisysynth.listening.recording import estimate_gate_s, onset_sample, read_note, without_rumble
 from noisysynth.spec import midi_to_hz
@@ -66,14 +68,18 @@ class FolderSource:
 
     A CSV in the folder with a file and a pitch column decides which files are read and what they are; else names
     do: `violin-060-sustain.flac`, `cello_C#4.wav`, `guitar-060-100.wav` (pitch, velocity), `A4.wav` (instrument:
-    the folder). Raises UserError when the folder is missing or holds no such file.
+    the folder). gain_db brings recordings that were all made as loud as can be down to the level of notes from
+    elsewhere. Raises UserError when the folder is missing or holds no such file.
     """
 
-    def __init__(self, folder: Path, licence: str | None = None, check_pitch: bool = True) -> None:
+    def __init__(
+        self, folder: Path, licence: str | None = None, check_pitch: bool = True, gain_db: float = 0.0
+    ) -> None:
         if not folder.is_dir():
             raise UserError(f"no folder at {folder}; give a folder of WAV or FLAC notes")
         self.folder = folder
         self.check_pitch = check_pitch
+        self.gain_db = gain_db
         self.rows = _rows_of_csv(folder)
         if not self.rows:
             self.rows = [
@@ -95,13 +101,14 @@ class FolderSource:
             "source": "folder",
             "folder": self.folder.resolve().name,
             "check_pitch": self.check_pitch,
+            **({"gain_db": self.gain_db} if self.gain_db else {}),
             "notes": [[row.note_id, row.pitch, row.velocity, row.gate_s, row.licence] for row in self.rows],
         }
 
     def batch(self, index: int) -> Iterator[Clip | Rejected]:
         for row in self.rows[index * NOTES_PER_BATCH : (index + 1) * NOTES_PER_BATCH]:
             try:
-                yield _clip(row, self.check_pitch)
+                yield _clip(row, self.check_pitch, 10.0 ** (self.gain_db / 20.0))
             except ValueError as error:
                 yield Rejected(row.note_id, str(error))
 
@@ -205,7 +212,7 @@ def _dynamic(words: list[str]) -> float | None:
     return next((DYNAMICS[word] for word in words if word in DYNAMICS), None)
 
 
-def _clip(row: _Row, check_pitch: bool) -> Clip:
+def _clip(row: _Row, check_pitch: bool, gain: float) -> Clip:
     if row.problem:
         raise ValueError(row.problem)
     audio, rate = read_note(row.path)
@@ -220,7 +227,7 @@ def _clip(row: _Row, check_pitch: bool) -> Clip:
     rings = True if words & RINGING else False if words & SUSTAINED else None
     gate_s = row.gate_s - onset / rate if row.gate_s is not None else estimate_gate_s(audio, rate, rings)
     return Clip(
-        audio=audio,
+        audio=audio * np.float32(gain),
         sample_rate=rate,
         pitch=row.pitch,
         velocity=DEFAULT_VELOCITY if row.velocity is None else row.velocity,

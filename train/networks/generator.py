@@ -79,8 +79,8 @@ class MixedUnits(nn.Module):
     """Half SiLU, a quarter sine, a quarter Gaussian units: the CPPN's palette of shapes over time."""
 
     def forward(self, x: Tensor) -> Tensor:
-        quarter = x.shape[-1] // 4
-        smooth, wave, bump = x.split([x.shape[-1] - 2 * quarter, quarter, quarter], dim=-1)
+        quarter = int(x.shape[-1]) // 4  # a number, not a node of the exported graph
+        smooth, wave, bump = x.split([int(x.shape[-1]) - 2 * quarter, quarter, quarter], dim=-1)
         return torch.cat([nn.functional.silu(smooth), torch.sin(wave), torch.exp(-bump * bump)], dim=-1)
 
 
