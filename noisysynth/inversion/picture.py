@@ -20,7 +20,7 @@ ROWS, COLUMNS = 160, 280
 WINDOW_S = 0.06
 _SCALE, _GAP, _MARGIN, _TICK = 2, 24, 16, 6
 _GROUND, _INK = 24, 170
-# The colour map inferno as polynomials of the level (Zucker, 2019), red, green and blue; largest error 3 of 255.
+# The colour map inferno as polynomials of the level (Zucker, 2019), red, green and blue; largest error 9 of 255.
 _INFERNO = np.array([
     [0.0002189403691192265, 0.001651004631001012, -0.01948089843709184],
     [0.1065134194856116, 0.5639564367884091, 3.932712388889277],

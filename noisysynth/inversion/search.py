@@ -34,6 +34,7 @@ N_STARTS = 6
 N_FINALISTS = 2
 FIRST_STEPS, MORE_STEPS, AUDIO_STEPS = 6, 24, 4
 PLAYED_STEPS = 8
+AUDIO_STEP_SHARE = 16  # of the way, in steps by controls
 DIFFERENCE_STEP = 0.02
 # The same of a step of everything else, in the layout's units.
 PRECISION = {
@@ -183,7 +184,7 @@ class Search:
         first = descents[:N_STARTS]
         if encoded is not None:  # never left out: it has heard many recordings
             first = [*Descent.starts(problem, crowd[-1:]), *first[: N_STARTS - 1]]
-        total = len(first) * FIRST_STEPS + N_FINALISTS * MORE_STEPS + 4 * (AUDIO_STEPS + 1)
+        total = len(first) * FIRST_STEPS + N_FINALISTS * MORE_STEPS + AUDIO_STEP_SHARE * (AUDIO_STEPS + 1)
         steps = self._counted(total, told)
         for descent in first:
             for _ in range(FIRST_STEPS):
@@ -196,10 +197,10 @@ class Search:
                     descent.step()
                 next(steps)("searching", None)
         audible = Descent.starts(self.by_audio(), np.stack([descent.x for descent in finalists]))[0]
-        for _ in range(AUDIO_STEPS):
-            if not audible.done:
+        for number in range(AUDIO_STEPS + 1):
+            if number and not audible.done:
                 audible.step()
-            for _ in range(4):
+            for _ in range(AUDIO_STEP_SHARE):
                 next(steps)("refining by ear", self.layout.point(audible.x))
         return self._found(audible.x, encoded)
 
