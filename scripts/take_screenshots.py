@@ -39,6 +39,8 @@ CHORD = (48, 55, 64, 67, 71)  # keys, between and below those that the computer 
 PLACE = (-0.3, -0.62)  # on the pad
 START_S = 300.0  # the first start of all compiles the kernels
 SETTLE_S = 4.0  # until the spare engine has been started as well and steals no time
+SEARCH_S = 120.0
+RECORDING = ROOT / "tests" / "data" / "guitar.flac"
 PAGE_S = 0.7  # scope and meters are drawn 60 times in a second, the readouts 8 times
 
 
@@ -133,6 +135,12 @@ def take_pictures(scratch: Path, width: int, height: int, label: str) -> list[Pa
         run(10.0, lambda: window.settings.block.count() > 0)
         run(PAGE_S)
         take(window.settings, "audio-midi")
+        window.settings.hide()
+        window.drop.take_file(RECORDING)
+        run(SEARCH_S, lambda: window.inversion.found is not None)
+        run(PAGE_S)
+        take(window.inversion, "recording")
+        window.inversion.reject()
     finally:
         window.close()
         application.processEvents()

@@ -48,7 +48,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "inversion": (
         ("noisysynth.inversion",),
-        ("torch", *SOUND_AND_MIDI, *WINDOW, "noisysynth.midi", "noisysynth.train", "noisysynth.export", "noisysynth.ui"),
+        ("torch", *SOUND_AND_MIDI, *WINDOW, "noisysynth.train", "noisysynth.export", "noisysynth.ui"),
     ),
     "what the window holds of a search": (
         ("noisysynth.inversion.client",),
