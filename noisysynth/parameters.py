@@ -15,6 +15,7 @@ __all__ = [
     "default_values",
 ]  # fmt: skip
 
+N_PARTS = 16  # of the rack
 N_KNOBS = 6
 N_LFOS = 3
 N_ENVELOPES = 2
@@ -124,6 +125,8 @@ _PART: tuple[Parameter, ...] = (
               help="Depth of the vibrato with the mod wheel all the way up."),
     # where and what it listens to
     _choice("enabled", "Enabled", OFF_ON, "Whether the part plays.", default=1),
+    _choice("mute", "Mute", OFF_ON, "Silences the part, notes that sound as well."),
+    _choice("solo", "Solo", OFF_ON, "While any part is solo, only those that are can be heard."),
     _choice("channel", "Channel", ("All", *map(str, range(1, 17))), "The MIDI channel it plays from."),
     Parameter("key_low", "Lowest key", "", 0.0, 127.0, 0.0, target="note", choices=tuple(map(str, range(128))),
               help="Keys below it do not play the part."),
@@ -243,8 +246,8 @@ MAX_PARAMETERS = 256  # columns of the engine's tables
 
 # A preset does not touch these: they belong to the player, the keyboard and the mix, not to the sound.
 KEPT_BY_PRESETS = frozenset((
-    "volume", "tune", "bend_range", "morph_time", "enabled", "channel", "key_low", "key_high", "velocity_low",
-    "velocity_high", "transpose", "velocity_curve", "send_chorus", "send_delay", "send_reverb",
+    "volume", "tune", "bend_range", "morph_time", "enabled", "mute", "solo", "channel", "key_low", "key_high",
+    "velocity_low", "velocity_high", "transpose", "velocity_curve", "send_chorus", "send_delay", "send_reverb",
 ))  # fmt: skip
 
 PARAMETER_INDEX: dict[str, int] = {parameter.id: i for i, parameter in enumerate(PARAMETERS)}

@@ -36,6 +36,11 @@ PROGRAMS = {"Xvfb": "xvfb", "jackd": "jackd2", "jack_lsp": "jack-example-tools"}
 
 PRESET = "Strings"
 CHORD = (48, 55, 64, 67, 71)  # keys, between and below those that the computer keyboard plays
+PARTS: tuple[tuple[str, dict[str, float]], ...] = (
+    ("Cello", {"key_high": 59.0, "volume": -12.0, "pan": -0.3}),
+    ("Flute", {"key_low": 60.0, "velocity_low": 0.5, "volume": -15.0, "pan": 0.3}),
+    ("Kalimba", {"channel": 2.0, "solo": 0.0, "mute": 1.0, "volume": -9.0}),
+)  # of the rack, beside the first
 PLACE = (-0.3, -0.62)  # on the pad
 START_S = 300.0  # the first start of all compiles the kernels
 SETTLE_S = 4.0  # until the spare engine has been started as well and steals no time
@@ -87,7 +92,7 @@ def take_pictures(scratch: Path, width: int, height: int, label: str) -> list[Pa
     from noisysynth.engine.client import EngineClient
     from noisysynth.factory import default_instrument
     from noisysynth.ui.application import make_application
-    from noisysynth.ui.pages import pages
+    from noisysynth.ui.pages import RACK_PAGE, pages
     from noisysynth.ui.player import Player
     from noisysynth.ui.window import Window
 
@@ -128,6 +133,8 @@ def take_pictures(scratch: Path, width: int, height: int, label: str) -> list[Pa
         if label == README_SIZE:
             save(window, IMAGES / "window.png")
         for page in pages():
+            if page.title == RACK_PAGE:
+                fill_rack(window, run)
             window.knobs.turn_to(page.title)
             run(PAGE_S)
             take(window, page.title)
@@ -169,6 +176,24 @@ def set_up(window: Window) -> None:
     }  # fmt: skip
     for parameter_id, value in values.items():
         player.set_parameter(parameter_id, float(value))
+
+
+def fill_rack(window: Window, run: Callable[[float, Callable[[], bool]], None]) -> None:
+    """More parts, the first edited again."""
+    from noisysynth.factory import default_instrument
+
+    player, path = window.player, default_instrument()
+    for preset, values in PARTS:
+        player.rack.add(path)
+        run(PAGE_S, lambda: False)
+        run(START_S, lambda: not player.rack.loading)
+        player.select_preset([each.name for each in player.presets].index(preset))
+        for parameter_id, value in values.items():
+            player.set_parameter(parameter_id, value)
+    player.choose_part(0)
+    for pitch in CHORD:  # also on the new ones
+        player.notes.release("screenshots", pitch)
+        player.notes.press("screenshots", pitch, 0.7)
 
 
 def save(widget: QWidget, path: Path) -> None:

@@ -13,8 +13,8 @@ from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
 from noisysynth.engine.state import SCOPE_LENGTH
 from noisysynth.errors import UserError
 from noisysynth.events import EventKind
-from noisysynth.parameters import default_values
-from noisysynth.ui.player import insert_defaults
+from noisysynth.parameters import N_PARTS, PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui.part import insert_defaults
 
 SAMPLE_RATE = 48_000
 
@@ -27,10 +27,14 @@ class FakeEngine(EngineClient):
         self.started_with: tuple[Path, AudioChoice | None] | None = None
         self.stopped = 0
         self.log: list[tuple[EventKind, int, float]] = []
+        self.notes_on: list[tuple[int, int, int | None]] = []  # channel, key, and the part that they are for alone
         self.latents: list[NDArray[np.float32]] = []
+        self.latents_of: dict[int, NDArray[np.float32]] = {}  # the newest, by part
         self.parameters_set: list[tuple[str, float]] = []
-        self.engine_values = default_values()
-        self.chosen_preset = (-1, 0)  # and how often one was chosen
+        self.values_of = [default_values() for _ in range(N_PARTS)]
+        self.engine_values = self.values_of[0]
+        self.chosen_preset = (-1, 0)  # of the first part, and how often one was chosen
+        self.chosen_presets: dict[int, tuple[int, int]] = {}  # of the others
         self.waiting: tuple[int, str] | None = None  # for a controller
         self.bindings: dict[tuple[int, int], tuple[int, str]] = {}  # (channel, controller) -> (part, parameter)
         self.meters: dict[str, Any] = {}
@@ -41,7 +45,7 @@ class FakeEngine(EngineClient):
         ]
         self.inputs = {"Keystation 49 MIDI 1": True, "nanoKONTROL2": True}
         self.audio = AudioChoice()
-        self.instrument: Path | None = None
+        self.instruments: dict[int, Path] = {}  # by part
         self.refuse = ""  # the next request fails with this line
         self.scope_reads = 0
         self.status_reads = 0
@@ -57,10 +61,17 @@ class FakeEngine(EngineClient):
 
     # life
 
-    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0) -> None:
+    @property
+    def instrument(self) -> Path | None:
+        """Of the first part."""
+        return self.instruments.get(0)
+
+    def start(
+        self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0, part: int = 0
+    ) -> None:
         self._maybe_refuse()
         self.started_with = (instrument, audio)
-        self.instrument = instrument
+        self.instruments = {part: instrument}
         self.audio = audio or AudioChoice()
 
     def stop(self) -> None:
@@ -82,8 +93,10 @@ class FakeEngine(EngineClient):
         self.log.append((kind, index, value))
         if latent is not None:
             self.latents.append(np.array(latent))
+            self.latents_of[part or 0] = np.array(latent)
         if kind == EventKind.NOTE_ON:
             self.held[index] = value
+            self.notes_on.append((channel, index, part))
         elif kind == EventKind.NOTE_OFF:
             self.held.pop(index, None)
         elif kind in (EventKind.PANIC, EventKind.ALL_NOTES_OFF):
@@ -91,8 +104,9 @@ class FakeEngine(EngineClient):
 
     def set_parameter(self, parameter_id: str, value: float, part: int = 0) -> None:
         self.parameters_set.append((parameter_id, value))
-        self.engine_values[parameter_id] = value
-        self.engine_values |= insert_defaults(parameter_id, value)
+        values = self.values_of[0 if PARAMETERS[PARAMETER_INDEX[parameter_id]].rack else part]
+        values[parameter_id] = float(np.float32(value))
+        values.update(insert_defaults(parameter_id, value))
 
     def forget(self) -> None:
         """Empty what was remembered so far."""
@@ -144,7 +158,7 @@ class FakeEngine(EngineClient):
         return 440.0 * 2.0 ** ((list(self.held)[-1] - 69) / 12) if self.held else 0.0
 
     def preset(self, part: int = 0) -> tuple[int, int]:
-        return self.chosen_preset
+        return self.chosen_presets.get(part, (-1, 0)) if part else self.chosen_preset
 
     def learning(self) -> tuple[int, str] | None:
         return self.waiting
@@ -163,7 +177,10 @@ class FakeEngine(EngineClient):
         self.bindings = {key: bound for key, bound in self.bindings.items() if bound != (part, parameter_id)}
 
     def parameter_values(self, part: int = 0) -> dict[str, float]:
-        return dict(self.engine_values)
+        return dict(self.values_of[part])
+
+    def parameter_table(self) -> NDArray[np.float32]:
+        return np.array([[values[row.id] for row in PARAMETERS] for values in self.values_of], np.float32)
 
     def notices(self) -> list[str]:
         lines, self.pending_notices = self.pending_notices, []
@@ -188,7 +205,11 @@ class FakeEngine(EngineClient):
 
     def load_instrument(self, path: Path, part: int = 0) -> None:
         self._maybe_refuse()
-        self.instrument = path
+        self.instruments[part] = path
+
+    def unload_instrument(self, part: int) -> None:
+        self._maybe_refuse()
+        self.instruments.pop(part, None)
 
     def start_recording(self, path: Path) -> None:
         self._maybe_refuse()

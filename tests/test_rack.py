@@ -297,3 +297,49 @@ def test_a_network_that_gives_no_numbers_is_silenced_counted_and_recovers(monkey
     assert instrument_engine.state["frames_not_finite"] > 0
     monkeypatch.setattr(sound.net, "run", run)
     assert level_db(instrument_engine.render(song(), RATE // 2)[RATE // 4 :]) > -50
+
+
+def test_mute_and_solo_silence_at_once_and_let_come_back() -> None:
+    def play(*changes: tuple[float, int, str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Part 1 plays key 45 on the left, part 2 key 69 on the right; changes: seconds, part, parameter, value."""
+        rack = engine()
+        rack.load(1, make_test_instrument())
+        first = [(0.0, part, name, value) for part in range(2) for name, value in
+                 (("channel", part + 1.0), ("pan", 2.0 * part - 1.0), ("noise_level", -60.0))]  # fmt: skip
+        events = [
+            make_event(EventKind.PARAMETER, PARAMETER_INDEX[name], value, part=part, time=round(time_s * RATE))
+            for time_s, part, name, value in (*first, *changes)
+        ]
+        for channel, key in ((0, 45), (1, 69)):
+            events.append(make_event(EventKind.NOTE_ON, key, 0.7, channel=channel, time=480))
+        audio = rack.render(song(events), RATE)
+        return audio[:, 0], audio[:, 1]
+
+    def levels(side: np.ndarray) -> list[float]:
+        """While it is as at first, changed, and as before."""
+        return [level_db(side[round(start * RATE) : round((start + 0.15) * RATE)]) for start in (0.2, 0.5, 0.8)]
+
+    sides = play()
+    loud = [levels(side)[1] for side in sides]
+    assert min(loud) > -40.0
+    for silenced, changes in (
+        ((True, False), ((0.4, 0, "mute", 1.0), (0.7, 0, "mute", 0.0))),
+        ((True, False), ((0.4, 1, "solo", 1.0), (0.7, 1, "solo", 0.0))),
+        ((False, False), ((0.4, 0, "solo", 1.0), (0.4, 1, "solo", 1.0))),
+        ((False, True), ((0.4, 0, "solo", 1.0), (0.4, 1, "solo", 1.0), (0.4, 1, "mute", 1.0), (0.7, 1, "mute", 0.0))),
+        ((False, False), ((0.4, 9, "solo", 1.0),)),  # nothing plays there
+    ):
+        for side, usual, silent in zip(play(*changes), loud, silenced, strict=True):
+            before, changed, after = levels(side)
+            assert before == pytest.approx(usual, abs=1.0)
+            assert changed < -90.0 if silent else changed == pytest.approx(usual, abs=1.0)
+            assert after == pytest.approx(usual, abs=1.0)
+
+
+def test_a_part_that_is_emptied_takes_its_solo_along() -> None:
+    rack = engine()
+    rack.load(1, make_test_instrument())
+    rack.rack.set_parameter(1, PARAMETER_INDEX["solo"], 1.0, 0)
+    assert [rack.rack.parts[part].audible for part in range(2)] == [False, True]
+    rack.rack.unload(1)
+    assert rack.rack.parts[0].audible

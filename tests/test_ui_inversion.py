@@ -173,7 +173,7 @@ def test_discarded_all_is_as_before(
     assert dict(engine.engine_values) == pytest.approx(before[0])
     player.undo()
     assert player.values["knob_1"] == 0.0  # the edit before the trial, not one of it
-    assert not player.trying
+    assert not player.trial.going_on
     assert len(player.presets) == 3
 
 
@@ -193,7 +193,7 @@ def test_another_sound_ends_the_trial_and_the_result_can_still_be_kept(
 ) -> None:
     tell(dialog, searches[0], FOUND)
     window.player.choose_preset(1)
-    assert not window.player.trying
+    assert not window.player.trial.going_on
     dialog.keep.click()
     assert window.player.preset_name == "Old viola"
     assert sounding(window, engine) == pytest.approx(LATENT, abs=1e-5)
@@ -216,7 +216,7 @@ def test_a_name_of_the_instruments_is_refused(
     dialog.keep.click()
     assert dialog.isVisible()
     assert "belongs to the instrument" in dialog.state.text()
-    assert window.player.trying
+    assert window.player.trial.going_on
     dialog.name.setText("  ")
     assert not dialog.keep.isEnabled()
 
@@ -255,7 +255,7 @@ def test_another_recording_and_another_instrument_end_it(
     assert searches[0].cancelled
     tell(dialog, searches[1], Heard(60.0, 1.0, SHADES), FOUND)
     drop(window, Path("/music/horn.flac"))
-    assert not window.player.trying
+    assert not window.player.trial.going_on
     assert dialog.found is None
     other = write_test_instrument(tmp_path / "Other.noisy")
     window.drop.take_file(other)
@@ -271,8 +271,8 @@ def test_closing_the_window_keeps_the_session_of_before(
     tell(dialog, searches[0], FOUND)
     window.close()
     session, _ = load_session(session_file)
-    assert session.preset == "Bright"
-    assert session.parameters["attack"] == 1.0
+    assert session.rack.parts[0].preset == "Bright"
+    assert session.rack.parts[0].values["attack"] == 1.0
 
 
 def test_the_keyboard_reaches_everything_and_a_screen_reader_names_it(

@@ -35,7 +35,8 @@ KEYS = [
     Qt.Key.Key_Space, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Up, Qt.Key.Key_Down,
     Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp, Qt.Key.Key_Home, Qt.Key.Key_Delete, Qt.Key.Key_F1,
 ]  # fmt: skip
-SHORTCUTS = [Qt.Key.Key_Z, Qt.Key.Key_Y, Qt.Key.Key_B, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_F]
+SHORTCUTS = [Qt.Key.Key_Z, Qt.Key.Key_Y, Qt.Key.Key_B, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_F,
+             Qt.Key.Key_PageDown, Qt.Key.Key_1]  # fmt: skip
 MODIFIERS = [Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier]
 
 
@@ -48,7 +49,7 @@ class Monkey:
 
     def act(self) -> None:
         acts = [self._click, self._click, self._drag, self._drag, self._wheel, self._type, self._type, self._shortcut,
-                self._drop, self._resize, self._meters, self._preset, self._double_click]  # fmt: skip
+                self._drop, self._resize, self._meters, self._preset, self._part, self._double_click]  # fmt: skip
         acts[self._rng.integers(len(acts))]()
 
     def _somewhere(self) -> tuple[QWidget, QPoint]:
@@ -115,6 +116,14 @@ class Monkey:
         self._engine.refuse = "the engine says no" if self._rng.uniform() < 0.3 else ""
         self._engine.meters = {"position": int(self._rng.integers(0, 1 << 40)), "underruns": int(self._rng.integers(9))}
 
+    def _part(self) -> None:
+        """Another part in, or one out."""
+        rack, used = self._window.player.rack, self._window.player.used
+        if self._rng.uniform() < 0.6 or len(used) < 2:
+            rack.add(self._files[self._rng.integers(len(self._files))])
+        else:
+            rack.remove(used[self._rng.integers(len(used))])
+
     def _preset(self) -> None:
         """Save one, and remember that it has to be there."""
         player = self._window.player
@@ -143,7 +152,7 @@ def test_a_monkey_breaks_nothing_and_loses_nothing(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(manual.QDesktopServices, "openUrl", lambda url: False)  # no other program is to come up
     rng = np.random.default_rng(SEED)
-    files = [tmp_path / name for name in ("a.noisy", "b.mid", "c.noisypreset", "d.jpg", "e.wav")]
+    files = [tmp_path / name for name in ("a.noisy", "b.mid", "c.noisypreset", "d.jpg", "e.wav", "f.noisyrack")]
     for file in files:
         file.write_bytes(rng.bytes(300))
     files += [write_test_instrument(tmp_path / "Other.noisy"), instrument_file]
@@ -171,7 +180,8 @@ def test_a_monkey_breaks_nothing_and_loses_nothing(
         window.close()
         session, complaint = load_session(session_file)
         assert complaint == ""
-        assert session.parameters == values
+        here = session.rack.parts[session.rack.chosen]
+        assert {**here.values, **session.rack.values} == values
         mine = UserPresets(session_file.parent / "presets", name)
         assert mine.problem == ""
         assert {preset.name for preset in mine.presets} == kept

@@ -179,9 +179,9 @@ class TestMidiLearn:
 
     def test_waiting_can_be_stopped(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
         self.pick(window, "mod_1_source", "Learn")
-        qtbot.waitUntil(lambda: window.player.learning == "mod_1_source")
+        qtbot.waitUntil(lambda: window.player.teaching.waiting == (0, "mod_1_source"))
         self.pick(window, "mod_1_source", "Stop")
-        qtbot.waitUntil(lambda: window.player.learning == "")
+        qtbot.waitUntil(lambda: window.player.teaching.waiting is None)
         assert engine.waiting is None
 
     def test_a_right_click_opens_the_menu(self, window: Window, qtbot: QtBot) -> None:

@@ -12,7 +12,10 @@ from noisysynth.ui.inversion_dialog import InversionDialog
 from noisysynth.ui.player import Player
 from noisysynth.ui.song_player import SongPlayer
 
-WHAT = "drop an instrument (.noisy), a preset (.noisypreset), a MIDI song (.mid) or a recorded note (.wav, .flac, .mp3)"
+WHAT = (
+    "drop an instrument (.noisy), a preset (.noisypreset), a rack (.noisyrack), a MIDI song (.mid) "
+    "or a recorded note (.wav, .flac, .mp3)"
+)
 
 
 class Drop:
@@ -23,6 +26,7 @@ class Drop:
         self._actions: dict[str, Callable[[Path], None]] = {
             ".noisy": player.open_instrument,
             ".noisypreset": player.import_preset,
+            ".noisyrack": player.rack.read_file,
             ".mid": songs.play,
             ".midi": songs.play,
             **dict.fromkeys(SUFFIXES, recordings.begin),

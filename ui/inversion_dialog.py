@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from noisysynth.instrument import Instrument
 from noisysynth.inversion.client import SearchProcess
 from noisysynth.inversion.messages import Failed, Found, Heard, Message, Underway
 from noisysynth.listening.pitch_names import nearest_key, pitch_text
@@ -47,6 +48,8 @@ class InversionDialog(QDialog):
         self._player = player
         self._search: SearchProcess | None = None
         self._recording = Path()
+        self._number = 0  # the part it is for
+        self._instrument: Instrument | None = None  # as it was when the search began
         self.found: Found | None = None
         self._key = -1
         self.setWindowTitle("Sound from a recording")
@@ -77,7 +80,8 @@ class InversionDialog(QDialog):
         self.discard.clicked.connect(self.reject)
         self.keep.clicked.connect(self.accept)
         self.name.textChanged.connect(self._enable)
-        player.instrument_changed.connect(self._instrument_changed)
+        player.instrument_changed.connect(self._look_at_instrument)
+        player.part_changed.connect(lambda _: self._look_at_instrument())
         self._looking = QTimer(self, interval=LOOK_MS)
         self._looking.timeout.connect(self._look)
         self._release = QTimer(self, singleShot=True)
@@ -136,6 +140,7 @@ class InversionDialog(QDialog):
             player.noticed.emit("open an instrument first: a recording is looked for among its sounds")
             return
         self._recording = recording
+        self._number, self._instrument = player.chosen, player.instrument
         self.title.set_text(recording.name)
         self.heard.set_text("")
         for picture in (self.recording, self.result):
@@ -196,7 +201,7 @@ class InversionDialog(QDialog):
             f"found: velocity {round(127 * found.velocity)}, spectral distance {found.distance:.2f}; "
             f"{nearer:.0f} % nearer than the preset {found.preset} ({found.preset_distance:.2f})"
         )
-        self._player.try_sound(found.latent, found.parameters)
+        self._try(found)
         self._player.noticed.emit(f"{self._recording.name} is on trial: play it, then keep or discard it")
         self._enable()
         self.play()
@@ -217,6 +222,9 @@ class InversionDialog(QDialog):
         self.again.setEnabled(self.found is not None)
         self.name.setEnabled(self.found is not None)
         self.keep.setEnabled(self.found is not None and bool(self.name.text().strip()))
+
+    def _try(self, found: Found) -> None:
+        self._player.trial.begin(self._number, self._recording.stem, found.latent, found.parameters)
 
     # what comes of it
 
@@ -242,9 +250,9 @@ class InversionDialog(QDialog):
         if found is None or not self.name.text().strip():
             return
         self._let_go()
-        if not self._player.trying:  # another sound was chosen meanwhile
-            self._player.try_sound(found.latent, found.parameters)
-        problem = self._player.keep_trial(self.name.text())
+        if not self._player.trial.going_on:  # another sound was chosen meanwhile
+            self._try(found)
+        problem = self._player.trial.keep(self.name.text())
         if problem:
             self._say(problem, bad=True)
             return
@@ -264,10 +272,11 @@ class InversionDialog(QDialog):
         self._let_go()
         if self.found is not None:
             self.found = None
-            self._player.discard_trial()
+            self._player.trial.discard()
         self._enable()
 
-    def _instrument_changed(self) -> None:
+    def _look_at_instrument(self) -> None:
         """What was found belongs to the instrument it was found in."""
-        if self._search is not None or self.found is not None:
+        changed = self._player.parts[self._number].instrument is not self._instrument
+        if changed and (self._search is not None or self.found is not None):
             self.reject()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from noisysynth.effects import EFFECT_VALUES, EFFECTS
 from noisysynth.parameters import N_INSERTS, PARAMETER_INDEX, PARAMETERS, Parameter
 from noisysynth.ui import theme
+from noisysynth.ui.control_menu import control_menu
 from noisysynth.ui.controls.bar import Bar
 from noisysynth.ui.controls.base import ValueControl
 from noisysynth.ui.controls.cell import Cell
@@ -35,7 +36,7 @@ from noisysynth.ui.player import Player
 
 TABLE_HEADINGS = ("", "Source", "Destination", "Amount", "Via")
 TABLE_STRETCH = (0, 10, 11, 8, 10)
-TALLEST_LINE = 5 * theme.UNIT
+TALLEST_LINE = 7 * theme.UNIT
 INSERTS = {f"insert_{number}": number for number in range(1, N_INSERTS + 1)}
 
 
@@ -73,6 +74,8 @@ class _ScrollPage(QScrollArea):
 class KnobPanel(QWidget):
     """Controls by parameter id in `knobs`, in the order of the pages."""
 
+    page_turned = Signal(str)  # its title
+
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._player = player
@@ -104,6 +107,7 @@ class KnobPanel(QWidget):
         player.parameter_changed.connect(self._show_value)
         player.instrument_changed.connect(self._name_directions)
         player.learned_changed.connect(self._show_learned)
+        player.part_chosen.connect(self._let_go)
         self._name_directions()
         for number in INSERTS.values():
             self._name_insert(number)
@@ -115,6 +119,7 @@ class KnobPanel(QWidget):
     def _turn_to(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
         self._even_out_soon()
+        self.page_turned.emit(pages()[index].title)
 
     # what is on the pages
 
@@ -266,28 +271,21 @@ class KnobPanel(QWidget):
         self.directions.setVisible(bool(named))
         self._even_out_soon()
 
+    def _let_go(self) -> None:
+        """What the hand began belongs to the part that was edited."""
+        for control in self.knobs.values():
+            control.let_go()
+
     # MIDI learn
 
     def _show_learned(self) -> None:
         for parameter_id, control in self.knobs.items():
-            control.set_learned(self._player.learned.get(parameter_id, ""), self._player.learning == parameter_id)
+            teaching, part = self._player.teaching, self._player.chosen
+            control.set_learned(teaching.moved_by(parameter_id, part), teaching.waits(parameter_id, part))
 
     def menu(self, parameter_id: str) -> QMenu:
         """The context menu of a control."""
-        player, control = self._player, self.knobs[parameter_id]
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.setAccessibleName(control.accessibleName())
-        if player.learning == parameter_id:
-            menu.addAction("Stop waiting for a controller", player.stop_learning)
-        else:
-            menu.addAction("Learn MIDI controller", lambda: player.learn(parameter_id))
-        if parameter_id in player.learned:
-            menu.addAction(f"Forget {player.learned[parameter_id]}", lambda: player.forget_controller(parameter_id))
-        menu.addSeparator()
-        menu.addAction("Choose\u2026" if isinstance(control, Choice) else "Type a value\u2026", control.begin_edit)
-        menu.addAction("Back to the default", control.reset)
-        return menu
+        return control_menu(self.knobs[parameter_id], parameter_id, self._player, self._player.chosen)
 
 
 def _row(parameter_id: str) -> Parameter:

@@ -34,6 +34,7 @@ class MorphPanel(QWidget):
 
         self.pad.moved.connect(player.move_pad)
         self.pad.point_chosen.connect(self._choose)
+        player.part_chosen.connect(self._leave)
         player.instrument_changed.connect(self._show_map)
         player.pins_changed.connect(self._show_map)
         player.preset_changed.connect(self._show_preset)
@@ -46,6 +47,11 @@ class MorphPanel(QWidget):
         """What Tab leads to after the pad, in this order."""
         motion = self.motion
         return (*self.corners.buttons, motion.record, motion.play, motion.walk, motion.speed)
+
+    def _leave(self) -> None:
+        """Another part's pad is shown: neither hand nor motion goes on there."""
+        self.pad.let_go()
+        self.motion.rest()
 
     def _show_map(self) -> None:
         corners = self._player.corners

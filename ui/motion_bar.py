@@ -124,7 +124,7 @@ class MotionBar(QWidget):
 
     def _tick(self) -> None:
         if self.window().isMinimized():  # which not every system calls hidden
-            self._rest()
+            self.rest()
             return
         doing = self.transport.doing
         place = self.transport.place(time.perf_counter())
@@ -135,9 +135,11 @@ class MotionBar(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._rest()
+        if not self.window().isVisible():  # and not only behind another page
+            self.rest()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Leave the pad where it is."""
         self.transport.stop()
         self._show()
 

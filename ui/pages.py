@@ -8,6 +8,7 @@ from noisysynth.effects import EFFECT_VALUES, EFFECTS, SENDS
 from noisysynth.parameters import N_ENVELOPES, N_INSERTS, N_KNOBS, N_LFOS, N_ROUTES, PARAMETERS, Parameter
 
 COLUMNS = 6
+RACK_PAGE = "Rack"  # beside it stand the parts
 ON_THE_PAD = ("pad_x", "pad_y")
 DIRECTIONS = tuple(f"knob_{number}" for number in range(1, N_KNOBS + 1))
 
@@ -76,8 +77,8 @@ _PAGES = (
         Section("Velocity", 0, ("velocity_low", "velocity_high", "velocity_curve")),
         Section("Unison", 1, ("unison", "unison_detune", "unison_width", "unison_latent")),
         Section("Latent", 1, ("morph_mode", "latent_random")),
-        Section("Part", 2, ("enabled", "channel")),
-        Section("Keys", 2, ("key_low", "key_high", "transpose"), span=4),
+        Section("Part", 2, ("enabled", "mute", "solo", "channel"), span=COLUMNS),
+        Section("Keys", 3, ("key_low", "key_high", "transpose"), span=COLUMNS),
     )),
     Page("Filter/Amp", (
         Section("Filter", 0, ("filter_mode", "filter_cutoff", "filter_resonance", "filter_key", "filter_envelope")),
@@ -92,7 +93,7 @@ _PAGES = (
         Section("Room", N_INSERTS, ("room",), span=2),
         Section("Sends", N_INSERTS, tuple(f"send_{effect_id}" for effect_id in SENDS), span=4),
     )),
-    Page("Rack", (
+    Page(RACK_PAGE, (
         Section("All parts", 0, ("master_volume", "tempo"), span=3),
         Section("MPE", 0, ("mpe", "mpe_bend_range"), span=3),
         *(_bus(effect_id, row) for row, effect_id in enumerate(SENDS, 1)),

@@ -1,56 +1,57 @@
-"""Player: what is loaded and how it is set; the only part of the window that talks to the engine."""
+"""Player: the parts and how they are set; what of the window talks to the engine belongs to it."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import copy
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
-from noisysynth.effects import EFFECTS
 from noisysynth.engine.client import EngineClient
-from noisysynth.engine.messages import AudioChoice, AudioDevice, EngineStatus
-from noisysynth.errors import UserError
-from noisysynth.events import EventKind
-from noisysynth.instrument import Instrument, Preset, read_instrument
-from noisysynth.parameters import KEPT_BY_PRESETS, N_INSERTS, PARAMETER_INDEX, PARAMETERS, default_values
-from noisysynth.ui.corners import Corners, Pin
-from noisysynth.ui.held_notes import HeldNotes
-from noisysynth.ui.history import Change, History
-from noisysynth.ui.latent_map import LatentMap, Vector
+from noisysynth.engine.messages import AudioChoice, EngineStatus
+from noisysynth.instrument import Instrument, Preset
+from noisysynth.parameters import N_PARTS, PARAMETER_INDEX, PARAMETERS
+from noisysynth.ui.corners import Corners
+from noisysynth.ui.engine_requests import EngineRequests
+from noisysynth.ui.hands import Hands
+from noisysynth.ui.history import RACK
+from noisysynth.ui.own_presets import OwnPresets
+from noisysynth.ui.part import PLACE, Part, insert_defaults, values_of_sound
+from noisysynth.ui.part_data import RackData
+from noisysynth.ui.rack_editor import RackEditor
 from noisysynth.ui.requests import Requests
+from noisysynth.ui.teaching import Teaching
 from noisysynth.ui.trial import Trial
+from noisysynth.ui.undo import Undo
 from noisysynth.ui.user_presets import UserPreset, UserPresets
 
-# What a preset does not touch: it belongs to the player, the mix and the rack, not to the sound.
-NOT_OF_THE_SOUND = KEPT_BY_PRESETS | {row.id for row in PARAMETERS if row.rack}
-INSERTS = tuple(f"insert_{number}" for number in range(1, N_INSERTS + 1))
 # The engine may still report the old value for a moment after the window sent a new one.
 ECHO_S = 0.3
-AUDITION_MS = 700
-AUDITION_SOURCE = "audition"
-SUSTAIN_CONTROLLER, MODULATION_CONTROLLER = 64, 1
+_OF_RACK = [index for index, row in enumerate(PARAMETERS) if row.rack]
 START_TIMEOUT_S = 300.0  # the first start of all compiles the kernels
 
 
 class Player(QObject):
     """Views call its methods and listen to its signals; they never see the client.
 
+    One part is edited: `instrument`, `preset`, `values` and the signals without a part's number are about that one.
     The client replaces an engine that dies by itself; `client_factory` makes a new client once that was given up.
     """
 
-    instrument_changed = Signal()
+    instrument_changed = Signal()  # another instrument, or another part, is edited
     presets_changed = Signal()  # one was saved, renamed, deleted
     preset_changed = Signal(int)
     parameter_changed = Signal(str, float)
     blend_changed = Signal(object)  # share of each point of the pad in what sounds: presets, or pinned corners
     pins_changed = Signal()  # what the corners of the pad hold
+    part_chosen = Signal(int)  # to be edited; before the signals that tell of its settings
+    part_changed = Signal(int)  # instrument or preset of any part
+    part_parameter_changed = Signal(int, str, float)  # of any part; RACK: of all
     engine_changed = Signal()  # starting, running, stopped
     learned_changed = Signal()  # which controllers move which parameters, or which parameter waits for one
     noticed = Signal(str)  # one line for the player
@@ -63,54 +64,157 @@ class Player(QObject):
         self._client_factory = client_factory
         self._client: EngineClient | None = None  # only while it answers
         self.requests = Requests(self)
-        self.notes = HeldNotes(self._note_on, self._note_off, self)
-        self.instrument: Instrument | None = None
-        self.instrument_path: Path | None = None
-        self.preset = -1  # index in `presets`; -1: none
+        self.parts = [Part() for _ in range(N_PARTS)]
+        self.chosen = 0  # the part that is edited
+        self.rack_values = {row.id: row.default for row in PARAMETERS if row.rack}
         self.presets_folder: Path | None = None  # where presets of the player's own are kept
-        self.mine: UserPresets | None = None
-        self.values = default_values()
         self.audio = AudioChoice()
         self.muted_midi_inputs: set[str] = set()
         self.osc_port: int | None = None
         self.starting = False
         self.failure = ""  # why there is no engine
         self.last_status: EngineStatus | None = None  # peaks are since the last read, so only one may read
-        self._history = History()
-        self._before: dict[str, float] | None = None  # during an edit: what it changed, as it was
-        self.side = "A"
-        self._other_side: tuple[Change, History] | None = None  # how the other one was left
-        self._map: LatentMap | None = None
-        self.corners = Corners()
-        self._trial: Trial | None = None
-        self._preset_stands = False  # until the pad moves, the preset chosen last is heard, whatever is pinned
-        self._touched: dict[str, float] = {}
-        self.learning = ""  # parameter that waits for a MIDI controller
-        self.learned: dict[str, str] = {}  # what moves a parameter, in words
-        self._preset_changes = 0  # of the engine, as far as we followed
-        self._audition_note = -1
-        self._audition = QTimer(self, singleShot=True, interval=AUDITION_MS)
-        self._audition.timeout.connect(self._end_audition)
+        # By part and parameter: when the window set it, and what was seen of the engine's values.
+        self._touched = np.full((N_PARTS, len(PARAMETERS)), -np.inf)
+        self._seen = np.full((N_PARTS, len(PARAMETERS)), np.nan, np.float32)
+        self._told: set[int] = set()  # parts whose settings the engine knows
+        self._preset_changes = [0] * N_PARTS  # of the engine, as far as we followed
+
+        self.changes = changes = Undo(self)
+        self.history = changes.history
+        self.undo, self.redo, self.compare = changes.undo, changes.redo, changes.compare
+        self.rack = RackEditor(self)
+        self.open_instrument = self.rack.open
+        self.teaching = Teaching(self)
+        self.own = own = OwnPresets(self)
+        self.mine_at, self.save_preset, self.rename_preset = own.at, own.save, own.rename
+        self.delete_preset, self.restore_preset = own.delete, own.restore
+        self.export_preset, self.import_preset = own.export, own.take_in
+        self.trial = Trial(self)
+        self.hands = hands = Hands(self)
+        self.notes, self.bend, self.modulate = hands.notes, hands.bend, hands.modulate
+        self.sustain, self.panic = hands.sustain, hands.panic
+        asking = EngineRequests(self)
+        self.ask_devices, self.open_audio, self.listen_midi = asking.ask_devices, asking.open_audio, asking.listen_midi
+        self.start_recording, self.stop_recording = asking.start_recording, asking.stop_recording
+
+    # the part that is edited
+
+    @property
+    def part(self) -> Part:
+        return self.parts[self.chosen]
+
+    @property
+    def instrument(self) -> Instrument | None:
+        return self.part.instrument
+
+    @property
+    def instrument_path(self) -> Path | None:
+        return self.part.path
+
+    @property
+    def mine(self) -> UserPresets | None:
+        return self.part.mine
+
+    @property
+    def preset(self) -> int:
+        """Index in `presets`; -1: none."""
+        return self.part.preset
+
+    @property
+    def presets(self) -> tuple[Preset | UserPreset, ...]:
+        """The instrument's, then the player's own."""
+        return self.part.presets
+
+    @property
+    def preset_name(self) -> str:
+        return self.part.preset_name
+
+    @property
+    def places(self) -> tuple[tuple[str, float, float], ...]:
+        """Name and pad place of every preset of the instrument, in their order."""
+        return self.part.places
+
+    @property
+    def corners(self) -> Corners:
+        return self.part.corners
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Every parameter: the part's and the rack's."""
+        return collections.ChainMap(self.part.values, self.rack_values)
+
+    @property
+    def side(self) -> str:
+        """Which of the two settings of the part plays: A or B."""
+        return self.history.side(self.chosen)
+
+    @property
+    def can_undo(self) -> bool:
+        return self.history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self.history.can_redo
+
+    @property
+    def used(self) -> list[int]:
+        """Parts that have an instrument, or whose instrument is missing."""
+        return [number for number, part in enumerate(self.parts) if part.used]
+
+    def choose_part(self, number: int) -> None:
+        """Edit another part; an empty one cannot be."""
+        if number == self.chosen or not 0 <= number < N_PARTS or not self.parts[number].used:
+            return
+        self.hands.end_audition()
+        shown = dict(self.values)
+        self.chosen = number
+        self.show(shown)
+        self.edited.emit()
+
+    def step_part(self, step: int) -> None:
+        """Edit the next or previous part, around the end."""
+        used = self.used
+        if self.chosen in used:
+            self.choose_part(used[(used.index(self.chosen) + step) % len(used)])
+
+    def show(self, shown: Mapping[str, float]) -> None:
+        """Have the views show the part that is edited; `shown`: the values that they show so far."""
+        self.part_chosen.emit(self.chosen)
+        for parameter_id, value in dict(self.values).items():
+            if shown[parameter_id] != value:
+                self.parameter_changed.emit(parameter_id, value)
+        self.instrument_changed.emit()  # now, for the pad forgets its trail: it led from another part's place
+        self.preset_changed.emit(self.preset)
+        self._tell_blend(self.chosen)
+        self.history_changed.emit()
+        self.learned_changed.emit()
 
     # the engine's life
+
+    @property
+    def client(self) -> EngineClient | None:
+        """For the classes that belong to the player; None while no engine answers."""
+        return self._client
 
     @property
     def running(self) -> bool:
         return self._client is not None
 
     def start(self) -> None:
-        """Start an engine for the loaded instrument; `engine_changed` tells how it went."""
-        path = self.instrument_path
-        if path is None or self.starting or self.running:
+        """Start an engine for what is loaded; `engine_changed` tells how it went."""
+        first = next((number for number in self.used if self.parts[number].path is not None), None)
+        path = self.parts[first].path if first is not None else None
+        if first is None or path is None or self.starting or self.running:
             return
         self.starting, self.failure = True, ""
         self.engine_changed.emit()
-        client, audio = self._client_factory(), self.audio
+        client, audio, number = self._client_factory(), self.audio, first
         muted, osc_port = frozenset(self.muted_midi_inputs), self.osc_port
 
         def work() -> EngineClient:
             try:
-                client.start(path, audio, timeout_s=START_TIMEOUT_S)
+                client.start(path, audio, timeout_s=START_TIMEOUT_S, part=number)
                 for port, heard in client.midi_inputs():
                     if heard and port in muted:
                         client.listen_midi(port, False)
@@ -121,12 +225,15 @@ class Player(QObject):
                 raise
             return client
 
-        self.requests.ask(work, self._started, self._not_started)
+        self.requests.ask(work, lambda client: self._started(client, number, path), self._not_started)
 
-    def _started(self, client: EngineClient) -> None:
+    def _started(self, client: EngineClient, number: int, path: Path) -> None:
         self._client, self.starting = client, False
-        self._preset_changes = client.preset()[1]
-        self._send_everything()
+        self._preset_changes = [client.preset(each)[1] for each in range(N_PARTS)]
+        self._seen[:] = np.nan
+        self._told.clear()
+        self.send_rack()
+        self.rack.bring_up(self.used, {number: path})
         self.engine_changed.emit()
 
     def _not_started(self, line: str) -> None:
@@ -148,7 +255,7 @@ class Player(QObject):
 
     def _lost(self) -> None:
         client, self._client = self._client, None
-        self.notes.forget()
+        self.hands.forget()
         self.failure = "the engine stopped"
         if client is not None:
             for line in client.notices():
@@ -157,240 +264,50 @@ class Player(QObject):
         self.noticed.emit("the engine stopped and does not come back; press Restart")
         self.engine_changed.emit()
 
-    # instrument and presets
+    # presets
 
-    def open_instrument(self, path: Path, preset: str | None = None, fallback: Path | None = None) -> None:
-        """Read and check an instrument, then hand it to the engine; on a bad file nothing changes.
-
-        preset: the name to select, the first one by default. fallback: what to open when `path` cannot be used.
-        """
-        client = self._client
-
-        def work() -> Instrument:
-            instrument = read_instrument(path)
-            if client is not None:
-                client.load_instrument(path)
-            return instrument
-
-        def failed(line: str) -> None:
-            self.noticed.emit(line)
-            if fallback is not None and fallback != path:
-                self.open_instrument(fallback)
-
-        self.requests.ask(work, lambda instrument: self._opened(instrument, path, preset), failed)
-
-    def _opened(self, instrument: Instrument, path: Path, preset: str | None) -> None:
-        self.instrument, self.instrument_path = instrument, path
-        self._map, self._trial = LatentMap(instrument), None
-        self.mine = UserPresets(self.presets_folder, instrument.name) if self.presets_folder is not None else None
-        self._forget_history()
-        self.corners.pins.clear()
-        self.instrument_changed.emit()
-        if self.mine is not None and self.mine.problem:
-            self.noticed.emit(self.mine.problem)
-        names = [row.name for row in self.presets]
-        if preset is not None and preset not in names:
-            self.noticed.emit(f"{instrument.name} has no preset {preset!r}; playing {names[0]!r}")
-        self.select_preset(names.index(preset) if preset in names else 0)
-        if self.running:
-            self._send_everything()
-        elif not self.starting and not self.failure:
-            self.start()
-
-    @property
-    def places(self) -> tuple[tuple[str, float, float], ...]:
-        """Name and pad place of every preset, in the presets' order."""
-        if self._map is None or self.instrument is None:
-            return ()
-        return tuple((self.instrument.presets[p.preset].name, p.x, p.y) for p in self._map.places)
-
-    @property
-    def presets(self) -> tuple[Preset | UserPreset, ...]:
-        """The instrument's, then the player's own."""
-        if self.instrument is None:
-            return ()
-        return (*self.instrument.presets, *(self.mine.presets if self.mine is not None else ()))
-
-    @property
-    def preset_name(self) -> str:
-        return self.presets[self.preset].name if 0 <= self.preset < len(self.presets) else ""
-
-    def mine_at(self, index: int) -> int | None:
-        """Which of the player's own presets this is of all; None for one of the instrument's."""
-        at = index - (len(self.instrument.presets) if self.instrument is not None else 0)
-        return at if self.mine is not None and 0 <= at < len(self.mine.presets) else None
-
-    def save_preset(self, name: str) -> None:
-        """Keep the sound as it is under this name; one of the player's own with that name is replaced."""
-        if self.mine is None or self.instrument is None or self._map is None:
-            self.noticed.emit("open an instrument first: a preset belongs to one")
-            return
-        if name.strip() in (preset.name for preset in self.instrument.presets):
-            self.noticed.emit(f"{name.strip()!r} belongs to the instrument; choose another name")
-            return
-        mine, base = self.mine, self._blend(self._map)[0]
-
-        def save() -> int:
-            preset = UserPreset.of_data({"name": name, "values": self._sound(), "base": base.astype(float).tolist()})
-            if preset is None:
-                raise UserError("a preset needs a name")
-            return mine.save(preset)
-
-        self._change_presets(save, "saved {}")
-
-    def rename_preset(self, index: int, name: str) -> None:
-        at, mine = self.mine_at(index), self.mine
-        if at is None or mine is None:
-            return
-        try:
-            mine.rename(at, name)
-        except UserError as error:
-            self.noticed.emit(str(error))
-            return
-        self.presets_changed.emit()
-        self.preset_changed.emit(self.preset)
-        self.edited.emit()  # the session knows the chosen one by its name
-        self.noticed.emit(f"it is {mine.presets[at].name!r} now")
-
-    def delete_preset(self, index: int) -> None:
-        """`restore_preset` brings it back."""
-        at, mine = self.mine_at(index), self.mine
-        if at is None or mine is None:
-            return
-        name = mine.presets[at].name
-        try:
-            mine.delete(at)
-        except UserError as error:
-            self.noticed.emit(str(error))
-            return
-        self.preset = -1 if self.preset == index else self.preset - (self.preset > index)
-        self._forget_history()  # its presets are counted otherwise
-        self.presets_changed.emit()
-        self.preset_changed.emit(self.preset)
-        self.noticed.emit(f"deleted {name!r}; the menu of the presets brings it back")
-
-    def restore_preset(self) -> None:
-        """Bring back the one deleted last, and play it."""
-        mine = self.mine
-        if mine is not None and mine.deleted is not None:
-            self._change_presets(mine.restore, "{} is back", play=True)
-
-    def export_preset(self, index: int, path: Path) -> None:
-        at, mine = self.mine_at(index), self.mine
-        if at is not None and mine is not None:
-            try:
-                mine.write_to(at, path)
-                self.noticed.emit(f"wrote {path}")
-            except UserError as error:
-                self.noticed.emit(str(error))
-
-    def import_preset(self, path: Path) -> None:
-        mine = self.mine
-        if mine is None:
-            self.noticed.emit("open an instrument first: a preset belongs to one")
-            return
-        self._change_presets(lambda: mine.read_from(path), "{} is one of yours now", play=True)
-
-    def _change_presets(self, work: Callable[[], int | None], done: str, play: bool = False) -> None:
-        """Do it, and make the preset it returns the present one."""
-        assert self.instrument is not None
-        try:
-            at = work()
-        except UserError as error:
-            self.noticed.emit(str(error))
-            return
-        if at is None:
-            return
-        index = len(self.instrument.presets) + at
-        self.presets_changed.emit()
-        if play:
-            self.choose_preset(index)
-        else:
-            self.preset = index
-            self.preset_changed.emit(index)
-            self.edited.emit()
-        self.noticed.emit(done.format(repr(self.presets[index].name)))
-
-    def select_preset(self, index: int) -> None:
+    def select_preset(self, index: int, number: int | None = None) -> None:
         """Set the preset's latent, its place on the pad and its parameters; others of the sound to default.
 
         The engine is told what changes, and the place always. Not an edit that can be undone, as `choose_preset` is.
+        number: of the part; the one that is edited by default.
         """
-        if self.instrument is None or self._map is None or not 0 <= index < len(self.presets):
+        number = self.chosen if number is None else number
+        part = self.parts[number]
+        if not 0 <= index < len(part.presets):
             return
-        self.preset, self._trial = index, None
-        preset = self.presets[index]
-        parameters = preset.values if isinstance(preset, UserPreset) else preset.parameters
-        values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
-        for parameter_id, value in parameters.items():
-            values |= insert_defaults(parameter_id, value)
-        values |= {key: value for key, value in parameters.items() if key in PARAMETER_INDEX}
-        if not isinstance(preset, UserPreset):
-            place = self._map.places[index]
-            values |= {"pad_x": place.x, "pad_y": place.y}
+        part.preset, part.stray = index, None
+        self._become(number, part.values_of_preset(index))
+
+    def select_stray(self, preset: UserPreset, number: int) -> None:
+        """As `select_preset`, with one that is in no list."""
+        part = self.parts[number]
+        part.preset, part.stray = -1, preset
+        self._become(number, values_of_sound(preset.values))
+
+    def _become(self, number: int, values: Mapping[str, float]) -> None:
+        """Set all that belongs to the sound."""
+        part = self.parts[number]
         for parameter_id, value in values.items():
-            if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
-                self._put(parameter_id, value)
-        self._put_place(values["pad_x"], values["pad_y"])
-        self._preset_stands = True
-        self.preset_changed.emit(index)
-        self._send_place()
+            if part.values[parameter_id] != value and parameter_id not in PLACE:
+                self.put(number, parameter_id, value)
+        self._put_place(number, values["pad_x"], values["pad_y"])
+        part.preset_stands = True
+        self.tell_preset(number)
+        self.send_place(number)
         self.edited.emit()
 
-    # a sound on trial
+    def tell_preset(self, number: int) -> None:
+        """Have the views told that another preset of a part is chosen."""
+        if number == self.chosen:
+            self.preset_changed.emit(self.preset)
+        self.part_changed.emit(number)
 
-    @property
-    def trying(self) -> bool:
-        return self._trial is not None
-
-    def try_sound(self, latent: Vector, parameters: Mapping[str, float]) -> None:
-        """Let a latent [Z] sound with these parameters until it is kept or discarded, or another sound is chosen."""
-        if self._map is None:
-            return
-        before = self._trial or Trial(latent, 0.0, 0.0, Change("recording", self.preset, self._sound()),
-                                      self._preset_stands, copy.deepcopy(self._history))  # fmt: skip
-        x, y = self._map.place_of(latent)
-        self._trial = dataclasses.replace(before, base=self._map.base_of(latent, x, y), x=x, y=y)
-        values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND} | dict(parameters)
-        for parameter_id, value in values.items():
-            if self.values[parameter_id] != value and parameter_id not in ("pad_x", "pad_y"):
-                self._put(parameter_id, value)
-        self.preset = -1
-        self._put_place(x, y)
-        self.preset_changed.emit(-1)
-        self._send_place()
-
-    def keep_trial(self, name: str) -> str:
-        """Make a preset of the player's own of it; what went wrong, or "" when all is well. One edit for undo."""
-        trial, heard = self._trial, list[str]()
-        if trial is None:
-            return "nothing is on trial"
-        self.noticed.connect(heard.append)
-        self.save_preset(name)
-        self.noticed.disconnect(heard.append)
-        if self.preset < 0:
-            return heard[-1] if heard else "the preset cannot be kept"
-        self._trial, self._history = None, trial.history
-        self._history.add(trial.before.what, trial.before.preset, trial.before.values, time.monotonic())
-        self._preset_stands = True
-        self._send_place()
-        self.history_changed.emit()
-        return ""
-
-    def discard_trial(self) -> None:
-        """The sound is what it was before the trial."""
-        trial = self._trial
-        if trial is None:
-            return
-        self._history = trial.history
-        self._go_to(trial.before, "the sound of before plays again", "")
-        self._preset_stands = trial.preset_stood
-        self._send_place()
-
-    def choose_preset(self, index: int) -> None:
-        """A gesture of the player."""
-        with self._edit("preset"):
-            self.select_preset(index)
+    def choose_preset(self, index: int, number: int | None = None) -> None:
+        """A gesture of the player. number: of the part; the one that is edited by default."""
+        number = self.chosen if number is None else number
+        with self.changes.edit("preset", number):
+            self.select_preset(index, number)
 
     def step_preset(self, step: int) -> None:
         """Next or previous, around the end."""
@@ -399,249 +316,132 @@ class Player(QObject):
 
     def audition(self, index: int) -> None:
         """Select, and let it be heard when nothing is being played."""
-        self._end_audition()
+        self.hands.end_audition()
         quiet = not self.notes.notes
         self.choose_preset(index)
-        if quiet and self.instrument is not None:
-            low, high = self.instrument.pitch_range
-            self._audition_note = 60 if low <= 60 <= high else (low + high) // 2
-            self.notes.press(AUDITION_SOURCE, self._audition_note, 0.75)
-            self._audition.start()
-
-    def _end_audition(self) -> None:
-        self._audition.stop()
-        if self._audition_note >= 0:
-            self.notes.release(AUDITION_SOURCE, self._audition_note)
-            self._audition_note = -1
+        if quiet:
+            self.hands.audition()
 
     # parameters and pad
 
-    def set_parameter(self, parameter_id: str, value: float) -> None:
-        """A gesture of the player on one knob."""
-        with self._edit(PARAMETERS[PARAMETER_INDEX[parameter_id]].label):
-            self._put(parameter_id, value)
-            if parameter_id in ("pad_x", "pad_y"):
-                self._preset_stands = False
-                self._send_place()
+    def set_parameter(self, parameter_id: str, value: float, number: int | None = None) -> None:
+        """A gesture of the player on one knob. number: of the part; the one that is edited by default."""
+        row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
+        number = self.chosen if number is None else number
+        with self.changes.edit(row.label, RACK if row.rack else number):
+            self.put(number, parameter_id, value)
+            if parameter_id in PLACE:
+                self.parts[number].preset_stands = False
+                self.send_place(number)
         self.edited.emit()
 
     def move_pad(self, x: float, y: float, edited: bool = True) -> None:
         """Go to a place. `edited`: to be kept and undone; a motion would have that done without end."""
-        with self._edit("pad") if edited else contextlib.nullcontext():
-            self._put_place(x, y)
-            self._preset_stands = False
-            self._send_place()
+        with self.changes.edit("pad", self.chosen) if edited else contextlib.nullcontext():
+            self._put_place(self.chosen, x, y)
+            self.part.preset_stands = False
+            self.send_place(self.chosen)
         if edited:
             self.edited.emit()
 
-    def _put_place(self, x: float, y: float) -> None:
-        place = {"pad_x": x, "pad_y": y}
-        if self._before is not None:
-            for each in place:
-                self._before.setdefault(each, self.values[each])
-        self.values |= place  # both before either is told: nobody may see a place in between
+    def _put_place(self, number: int, x: float, y: float) -> None:
+        place, values = {"pad_x": float(x), "pad_y": float(y)}, self.parts[number].values
+        self.changes.note(values, *place)
+        values |= place  # both before either is told: nobody may see a place in between
         for parameter_id, value in place.items():
-            self._put(parameter_id, value)
+            self.put(number, parameter_id, value)
 
-    def apply_values(self, values: Mapping[str, float]) -> None:
-        """Values of a session, over the preset's."""
-        for parameter_id, value in values.items():
-            if parameter_id in PARAMETER_INDEX:
-                self._put(parameter_id, value)
-        self._send_place()
-
-    def _put(self, parameter_id: str, value: float) -> None:
-        value = PARAMETERS[PARAMETER_INDEX[parameter_id]].clip(value)
-        if self._before is not None:
-            for each in (parameter_id, *insert_defaults(parameter_id, value)):
-                self._before.setdefault(each, self.values[each])
-        self.values[parameter_id] = value
-        self._touched[parameter_id] = time.monotonic()
-        if self._client is not None:
-            self._client.set_parameter(parameter_id, value)
-        self.parameter_changed.emit(parameter_id, value)
-        for value_id, default in insert_defaults(parameter_id, value).items():  # the engine does so by itself
-            self.values[value_id] = default
-            self._touched[value_id] = self._touched[parameter_id]
-            self.parameter_changed.emit(value_id, default)
-
-    def _at_preset_place(self) -> bool:
-        if self._map is None or not 0 <= self.preset < len(self.presets):
-            return False
-        preset = self.presets[self.preset]
-        if isinstance(preset, UserPreset):
-            x, y = (preset.values.get(axis, 0.0) for axis in ("pad_x", "pad_y"))
+    def put(self, number: int, parameter_id: str, value: float) -> None:
+        """Set one parameter, and have engine and views told; what it resets, too."""
+        row = PARAMETERS[PARAMETER_INDEX[parameter_id]]
+        value = float(row.clip(value))  # PySide loses count of references to numpy's
+        if row.rack:
+            number, values = 0, self.rack_values
         else:
-            x, y = self._map.places[self.preset].x, self._map.places[self.preset].y
-        return abs(self.values["pad_x"] - x) < 1e-4 and abs(self.values["pad_y"] - y) < 1e-4
-
-    def _preset_base(self, latent_map: LatentMap) -> Vector | None:
-        """The base latent of the present preset at its own place; None where it has none that fits."""
-        preset = self.presets[self.preset]
-        if not isinstance(preset, UserPreset):
-            return latent_map.preset_base(self.preset)
-        # An instrument of the same name may have another latent space.
-        fits = self.instrument is not None and len(preset.base) == self.instrument.spec.latent_size
-        return np.array(preset.base, np.float32) if fits else None
-
-    def _send_place(self) -> None:
-        """Give the engine the base latent of the pad's place, and the views the blend."""
-        if self._map is None:
-            return
-        base, weights = self._blend(self._map)
+            values = self.parts[number].values
+        self.changes.note(values, parameter_id, *insert_defaults(parameter_id, value))
         if self._client is not None:
-            self._client.set_latent(base)
-        self.blend_changed.emit(weights)
+            self._client.set_parameter(parameter_id, value, number)
+        self._keep(number, parameter_id, value)
+        for value_id, default in insert_defaults(parameter_id, value).items():  # the engine does so by itself
+            self._keep(number, value_id, default)
 
-    def _blend(self, latent_map: LatentMap) -> tuple[Vector, Vector]:
-        """The base latent of the pad's place, and the share in it of each point that the pad shows."""
-        x, y = self.values["pad_x"], self.values["pad_y"]
-        if self._trial is not None and self._trial.is_at(x, y):
-            return self._trial.base, latent_map.weights(x, y)[: 0 if self.corners.blending else None]
-        at_preset, blending = self._at_preset_place(), self.corners.blending
-        if blending and not (at_preset and self._preset_stands):
-            weights = self.corners.weights(x, y)
-            return latent_map.base_of(self.corners.latent(weights), x, y), weights
-        weights = latent_map.weights(x, y)
-        base = self._preset_base(latent_map) if at_preset else None
-        if base is None:
-            base = latent_map.base_latent(weights)
-        return base, weights[:0] if blending else weights
+    def _keep(self, number: int, parameter_id: str, value: float) -> None:
+        """Remember a value that the engine is told, and tell the views."""
+        index = PARAMETER_INDEX[parameter_id]
+        rack = PARAMETERS[index].rack
+        (self.rack_values if rack else self.parts[number].values)[parameter_id] = value
+        self._touched[number, index] = time.monotonic()
+        self._seen[number, index] = np.nan
+        self._tell(number, parameter_id, value)
+
+    def _tell(self, number: int, parameter_id: str, value: float) -> None:
+        rack = PARAMETERS[PARAMETER_INDEX[parameter_id]].rack
+        if rack or number == self.chosen:
+            self.parameter_changed.emit(parameter_id, value)
+        self.part_parameter_changed.emit(RACK if rack else number, parameter_id, value)
+
+    def send_place(self, number: int) -> None:
+        """Give the engine the base latent of the pad's place, and the views the blend."""
+        blend = self.parts[number].blend()
+        if blend is not None and self._client is not None:
+            self._client.set_latent(blend[0], number)
+        self._tell_blend(number)
+
+    def _tell_blend(self, number: int) -> None:
+        blend = self.parts[number].blend()
+        if blend is not None and number == self.chosen:
+            self.blend_changed.emit(blend[1])
+
+    def send_rack(self) -> None:
+        """Tell an engine that just started the values of the whole rack."""
+        for parameter_id, value in dict(self.rack_values).items():
+            self.put(0, parameter_id, value)
+
+    def send_part(self, number: int) -> None:
+        """Tell the engine all of a part: of an instrument that was just opened it knows no settings."""
+        for parameter_id, value in dict(self.parts[number].values).items():  # a copy: an insert resets its values,
+            self.put(number, parameter_id, value)  # which come next
+        self._told.add(number)
+        self.send_place(number)
 
     # corners
 
     def pin(self, corner: int, preset: int | None = None) -> None:
         """Hold in a corner of the pad what sounds there now, or a preset. Corners are forgotten with the instrument."""
-        if self._map is None or self.instrument is None:
-            return
-        if preset is not None:
-            pin = Pin(self.instrument.presets[preset].name, self._map.places[preset].latent)
-        else:
-            latent = self._map.sounding(self._blend(self._map)[0], self.values["pad_x"], self.values["pad_y"])
-            pin = Pin(self.preset_name if self._at_preset_place() else "Blend", latent)
-        self.corners.pins[corner] = pin
-        self.pins_changed.emit()
-        self._send_place()
+        if self.instrument is not None:
+            self.part.pin(corner, preset)
+            self._pins_changed()
 
     def unpin(self, *corners: int) -> None:
         """Free corners; with fewer than two pinned, the pad is the map again."""
         for corner in corners:
             self.corners.pins.pop(corner, None)
         if corners:
-            self.pins_changed.emit()
-            self._send_place()
+            self._pins_changed()
 
-    def _send_everything(self) -> None:
-        """An engine that just started or changed its instrument knows nothing of our settings."""
-        for parameter_id, value in dict(self.values).items():  # a copy: an insert resets its values, which come next
-            self._put(parameter_id, value)
-        self._send_place()
-
-    # undo, redo, A and B
-
-    @contextlib.contextmanager
-    def _edit(self, what: str) -> Iterator[None]:
-        """Remember what is changed inside, as one edit."""
-        if self._before is not None:
-            yield
-            return
-        preset, self._before = self.preset, {}
-        try:
-            yield
-        finally:
-            before, self._before = self._before, None
-            if preset != self.preset or any(self.values[each] != value for each, value in before.items()):
-                self._history.add(what, preset, before, time.monotonic())
-                self.history_changed.emit()
-
-    @property
-    def can_undo(self) -> bool:
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        return self._history.can_redo
-
-    def undo(self) -> None:
-        self._go_to(self._history.undo(self.preset, self.values), "undone: {}", "nothing to undo")
-
-    def redo(self) -> None:
-        self._go_to(self._history.redo(self.preset, self.values), "done again: {}", "nothing to do again")
-
-    def compare(self) -> None:
-        """Play the other one of two settings of the sound, A and B; B begins as A is. Each has its own history."""
-        if self.instrument is None:
-            return
-        here = Change(self.side, self.preset, self._sound())
-        other, history = self._other_side or (here, History())
-        self._other_side = (here, self._history)
-        self._history = history
-        self.side = "B" if self.side == "A" else "A"
-        self._go_to(other, f"{self.side} plays", "")
-
-    def _sound(self) -> dict[str, float]:
-        return {each: value for each, value in self.values.items() if each not in NOT_OF_THE_SOUND}
-
-    def _go_to(self, change: Change | None, done: str, nothing: str) -> None:
-        if change is None:
-            self.noticed.emit(nothing)
-            return
-        self._trial = None
-        if change.preset != self.preset:
-            self.preset = change.preset
-            self.preset_changed.emit(change.preset)
-        # In the table's order: what an insert is comes before its values, which it resets.
-        for parameter_id in sorted(change.values, key=PARAMETER_INDEX.__getitem__):
-            if self.values[parameter_id] != change.values[parameter_id]:
-                self._put(parameter_id, change.values[parameter_id])
-        self._preset_stands = self._at_preset_place()
-        self._send_place()
-        self.noticed.emit(done.format(change.what))
-        self.history_changed.emit()
+    def _pins_changed(self) -> None:
+        self.pins_changed.emit()
+        self.send_place(self.chosen)
         self.edited.emit()
 
-    def _forget_history(self) -> None:
-        self._history, self._other_side, self.side = History(), None, "A"
-        self.history_changed.emit()
+    # the whole rack as data
 
-    # playing
+    def rack_data(self) -> RackData:
+        parts = {number: data for number, part in enumerate(self.parts) if (data := part.data()) is not None}
+        return RackData(parts, dict(self.rack_values), self.chosen)
 
-    def _note_on(self, pitch: int, velocity: float) -> None:
-        if self._client is not None:
-            self._client.note_on(pitch, velocity)
+    def set_rack_values(self, values: Mapping[str, float]) -> None:
+        for parameter_id, value in values.items():
+            if parameter_id in self.rack_values:
+                self.put(0, parameter_id, value)
 
-    def _note_off(self, pitch: int) -> None:
-        if self._client is not None:
-            self._client.note_off(pitch)
+    # what the window polls
 
     def send_events(self, events: NDArray[np.void]) -> None:
         """Rows of EVENT_DTYPE, with times of the engine's clock."""
         if self._client is not None:
             self._client.send_events(events)
-
-    def bend(self, value: float) -> None:
-        """-1..1 of the bend range."""
-        if self._client is not None:
-            self._client.send(EventKind.PITCH_BEND, value=value)
-
-    def modulate(self, value: float) -> None:
-        """Mod wheel, 0..1."""
-        if self._client is not None:
-            self._client.send(EventKind.CONTROL_CHANGE, MODULATION_CONTROLLER, value)
-
-    def sustain(self, down: bool) -> None:
-        if self._client is not None:
-            self._client.send(EventKind.CONTROL_CHANGE, SUSTAIN_CONTROLLER, 1.0 if down else 0.0)
-
-    def panic(self) -> None:
-        self._audition.stop()
-        self._audition_note = -1
-        if self._client is not None:
-            self._client.panic()
-        self.notes.forget()
-        self.panicked.emit()
-
-    # what the window polls
 
     def status(self) -> EngineStatus | None:
         """The engine's meters; None without an engine."""
@@ -664,150 +464,49 @@ class Player(QObject):
             for line in self._client.notices():
                 self.noticed.emit(line)
 
+    def poll_learned(self) -> None:
+        self.teaching.poll()
+
     def poll_parameters(self) -> None:
         """Take over what MIDI moved in the engine: presets by program changes, parameters by controllers."""
         if self._client is None:
             return
-        self._follow_program(self._client)
+        self._follow_programs(self._client)
         settled = time.monotonic() - ECHO_S
-        moved: dict[str, float] = {}
-        for parameter_id, value in self._client.parameter_values().items():
-            index = PARAMETER_INDEX.get(parameter_id)
-            if index is None or self._touched.get(parameter_id, 0.0) > settled:
-                continue
-            if value == self.values[parameter_id]:
-                continue
-            row = PARAMETERS[index]
-            if abs(row.to_position(value) - row.to_position(self.values[parameter_id])) < 1e-5:
-                continue
-            moved[parameter_id] = row.clip(value)
-        self.values |= moved  # all before any is told: the pad would pass a place where it never was
-        for parameter_id, value in moved.items():
-            self.parameter_changed.emit(parameter_id, value)
-        if moved.keys() & {"pad_x", "pad_y"}:
-            self._preset_stands = False
-            self._send_place()
+        table = self._client.parameter_table()
+        news = (table != self._seen) & (self._touched <= settled)
+        rack_news = news[0, _OF_RACK]
+        # An engine that just started has defaults where it was told nothing yet, and an empty part is nobody's.
+        news[[number for number in range(N_PARTS) if number not in self._told or not self.parts[number].used]] = False
+        news[:, _OF_RACK], news[0, _OF_RACK] = False, rack_news
+        self._seen[news] = table[news]
+        moved: dict[int, dict[str, float]] = {}
+        for number, index in np.argwhere(news):
+            row, value = PARAMETERS[index], float(table[number, index])
+            own = (self.rack_values if row.rack else self.parts[number].values)[row.id]
+            if value != own and abs(row.to_position(value) - row.to_position(own)) >= 1e-5:
+                moved.setdefault(int(number), {})[row.id] = row.clip(value)
+        for number, values in moved.items():
+            self._take_moved(number, values)
         if moved:
             self.edited.emit()
 
-    def _follow_program(self, client: EngineClient) -> None:
-        preset, changes = client.preset()
-        if changes != self._preset_changes:
-            self._preset_changes = changes
-            self.select_preset(preset)
+    def _take_moved(self, number: int, moved: Mapping[str, float]) -> None:
+        part = self.parts[number]
+        for parameter_id, value in moved.items():  # all before any is told: the pad would pass where it never was
+            (self.rack_values if parameter_id in self.rack_values else part.values)[parameter_id] = value
+        for parameter_id, value in moved.items():
+            self._tell(number, parameter_id, value)
+        if moved.keys() & set(PLACE):
+            part.preset_stands = False
+            self.send_place(number)
 
-    # MIDI learn
-
-    def learn(self, parameter_id: str) -> None:
-        """Let the next controller that moves move this parameter."""
-        label = PARAMETERS[PARAMETER_INDEX[parameter_id]].label
-        self._teach(
-            lambda client: client.learn(parameter_id),
-            f"{label}: move a knob, fader or wheel of your MIDI controller",
-        )
-
-    def stop_learning(self) -> None:
-        self._teach(lambda client: client.cancel_learning())
-
-    def forget_controller(self, parameter_id: str) -> None:
-        self._teach(lambda client: client.forget_learned(parameter_id))
-
-    def _teach(self, ask: Callable[[EngineClient], None], told: str = "") -> None:
-        client = self._client
-        if client is None:
-            self.noticed.emit(self.failure or "the engine is still starting")
-            return
-        self.requests.ask(lambda: ask(client), lambda _: self.noticed.emit(told) if told else None, self.noticed.emit)
-
-    def poll_learned(self) -> None:
-        """See what the engine's controllers were taught."""
-        if self._client is None:
-            return
-        waiting = self._client.learning()
-        learning = waiting[1] if waiting is not None else ""
-        learned = {
-            parameter_id: f"controller {controller} of MIDI channel {channel + 1}"
-            for (channel, controller), (part, parameter_id) in self._client.learned().items()
-            if part == 0
-        }
-        if (learning, learned) == (self.learning, self.learned):
-            return
-        for parameter_id in learned.keys() - self.learned.keys():
-            label = PARAMETERS[PARAMETER_INDEX[parameter_id]].label
-            self.noticed.emit(f"{label} is moved by {learned[parameter_id]}")
-        self.learning, self.learned = learning, learned
-        self.learned_changed.emit()
-
-    # audio and MIDI settings
-
-    def ask_devices(
-        self,
-        done: Callable[[list[AudioDevice], list[tuple[str, bool]]], None],
-        failed: Callable[[str], None],
-    ) -> None:
-        client = self._client
-        if client is None:
-            failed(self.failure or "the engine is still starting")
-            return
-        self.requests.ask(lambda: (client.audio_devices(), client.midi_inputs()), lambda r: done(*r), failed)
-
-    def open_audio(self, choice: AudioChoice, done: Callable[[], None], failed: Callable[[str], None]) -> None:
-        client = self._client
-        if client is None:
-            failed(self.failure or "the engine is still starting")
-            return
-
-        def opened(_: object) -> None:
-            self.audio = choice
-            self.edited.emit()
-            done()
-
-        self.requests.ask(lambda: client.open_audio(choice), opened, failed)
-
-    def listen_midi(self, port: str, enabled: bool, failed: Callable[[str], None]) -> None:
-        client = self._client
-        if client is None:
-            return
-
-        def heard(_: object) -> None:
-            (self.muted_midi_inputs.discard if enabled else self.muted_midi_inputs.add)(port)
-            self.edited.emit()
-
-        self.requests.ask(lambda: client.listen_midi(port, enabled), heard, failed)
-
-    # the recorder
-
-    def start_recording(
-        self, choose: Callable[[], Path], done: Callable[[Path], None], failed: Callable[[str], None]
-    ) -> None:
-        """Record what is heard into the file that `choose` names, which may take its time."""
-        client = self._client
-        if client is None:
-            failed(self.failure or "the engine is still starting")
-            return
-
-        def work() -> Path:
-            path = choose()
-            client.start_recording(path)
-            return path
-
-        self.requests.ask(work, done, failed)
-
-    def stop_recording(self, done: Callable[[float], None], failed: Callable[[str], None]) -> None:
-        """`done` is told the length in seconds; 0 when it had ended already."""
-        client = self._client
-        if client is None:
-            failed(self.failure or "the engine is still starting")
-            return
-        self.requests.ask(client.stop_recording, done, failed)
-
-
-def insert_defaults(parameter_id: str, kind: float) -> dict[str, float]:
-    """Knob positions that the effect of an insert begins with; nothing for other parameters and for no effect."""
-    if parameter_id not in INSERTS or kind < 1.0:
-        return {}
-    positions = EFFECTS[round(kind) - 1].default_positions()
-    return {f"{parameter_id}_{i}": position for i, position in enumerate(positions, 1)}
+    def _follow_programs(self, client: EngineClient) -> None:
+        for number in self.used:
+            preset, changes = client.preset(number)
+            if changes != self._preset_changes[number]:
+                self._preset_changes[number] = changes
+                self.select_preset(preset, number)
 
 
 def _nothing() -> None:

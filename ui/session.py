@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from noisysynth import factory
-from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 from noisysynth.ui.json_file import read_json, reason, write_json
 from noisysynth.ui.motion import USUAL_HZ
+from noisysynth.ui.part_data import PartData, RackData
+from noisysynth.ui.stored_values import stored_values
 
 VERSION = 1
-FACTORY_PREFIX = "factory:"  # factory instruments by name: their folder moves with every installation
 
 
 @dataclasses.dataclass
 class Session:
     """Everything the window remembers. Missing or wrong fields of a file fall back to these defaults."""
 
-    instrument: str = ""  # a path, or FACTORY_PREFIX and a file name; "": the first factory instrument
-    preset: str = ""
-    parameters: dict[str, float] = dataclasses.field(default_factory=dict)
+    rack: RackData = dataclasses.field(default_factory=RackData)  # empty: the first factory instrument
     audio_device: str = ""
     host_api: str = ""
     sample_rate: int = 0
@@ -56,7 +52,7 @@ def load_session(path: Path) -> tuple[Session, str]:
         value = data.get(field.name)
         if type(value) is type(getattr(session, field.name)):
             setattr(session, field.name, value)
-    session.parameters = _sound_parameters(session.parameters)
+    session.rack = _rack(data)
     session.muted_midi_inputs = [port for port in session.muted_midi_inputs if isinstance(port, str)]
     return session, ""
 
@@ -64,37 +60,17 @@ def load_session(path: Path) -> tuple[Session, str]:
 def save_session(path: Path, session: Session) -> str:
     """Write atomically; returns one line when that failed ("" when it did not)."""
     try:
-        write_json(path, {"version": VERSION, **dataclasses.asdict(session)})
+        fields = {field.name: getattr(session, field.name) for field in dataclasses.fields(Session)}
+        write_json(path, {"version": VERSION, **fields, "rack": session.rack.data()})
     except OSError as error:
         return f"the session cannot be kept: {path} ({error.strerror})"
     return ""
 
 
-def resolve_instrument(reference: str) -> Path | None:
-    """The file that a session's reference means; None when there is none."""
-    if reference.startswith(FACTORY_PREFIX):
-        path = factory.FOLDER / Path(reference.removeprefix(FACTORY_PREFIX)).name
-    elif reference:
-        path = Path(reference)
-    else:
-        return None
-    return path if path.is_file() else None
-
-
-def instrument_reference(path: Path) -> str:
-    """What a session stores for a file."""
-    if path.absolute().parent == factory.FOLDER.absolute():
-        return FACTORY_PREFIX + path.name
-    return str(path.absolute())
-
-
-def _sound_parameters(values: dict[str, Any]) -> dict[str, float]:
-    """Known ids with finite numbers, clipped to their ranges."""
-    return {
-        key: PARAMETERS[PARAMETER_INDEX[key]].clip(float(value))
-        for key, value in values.items()
-        if key in PARAMETER_INDEX
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max  # not so for a NaN, nor for an integer that no float can hold
-    }
+def _rack(data: dict[str, Any]) -> RackData:
+    """The session's rack; of a file of before there were racks its one instrument."""
+    if "rack" in data:
+        return RackData.of_data(data["rack"]) or RackData()
+    values = data.get("parameters")
+    part = PartData.of_data({**data, "values": values})
+    return RackData({0: part} if part is not None else {}, stored_values(values, rack=True))

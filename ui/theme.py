@@ -137,6 +137,8 @@ def style_sheet() -> str:
     QLabel {{ background: transparent; }}
     QLabel[quiet="true"] {{ color: {TEXT_QUIET}; }}
     QLabel[heading="true"] {{ color: {TEXT_QUIET}; font-size: {SMALL}px; font-weight: 600; }}
+    QFrame[strip="other"] {{ background: {BACKGROUND}; border-radius: {HALF}px; border-left: 3px solid {BACKGROUND}; }}
+    QFrame[strip="chosen"] {{ background: {RAISED_HOVER}; border-radius: {HALF}px; border-left: 3px solid {ACCENT}; }}
     QFrame[panel="true"] {{ background: {PANEL}; border-radius: {RADIUS}px; }}
     QToolTip {{ background: {RAISED}; color: {TEXT}; border: 1px solid {LINE}; padding: {HALF}px; }}
 
@@ -164,6 +166,9 @@ def style_sheet() -> str:
     QPushButton[flat="true"]:hover {{ background: {RAISED}; }}
     QPushButton[flat="true"]:focus {{ border-color: {ACCENT}; }}
     QPushButton[tall="true"] {{ min-height: {6 * UNIT}px; max-height: {6 * UNIT}px; padding: 0; border: none; }}
+    QPushButton[part="true"] {{
+        background: transparent; border: none; padding: 0; min-height: {4 * UNIT}px; max-height: {8 * UNIT}px;
+    }}
     QPushButton[danger="true"] {{ color: {DANGER}; font-weight: 600; }}
     QPushButton::menu-indicator {{ image: none; width: 0; }}
 

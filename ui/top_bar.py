@@ -13,12 +13,14 @@ from noisysynth.factory import factory_instruments
 from noisysynth.ui import theme
 from noisysynth.ui.controls.meter import Meter
 from noisysynth.ui.controls.standard import Button, IconButton, TallButton, paint_icon
+from noisysynth.ui.part_menu import add_parts
 from noisysynth.ui.player import Player
 from noisysynth.ui.record_button import RecordButton
 from noisysynth.ui.recording import Recording
 
 ALARM_UPDATES = 24  # how long a new dropout stays red, in readout updates (8 per second)
 COMPACT_BELOW = 1120
+PART_WIDTH = 7 * theme.UNIT
 
 
 class Readout(QWidget):
@@ -121,6 +123,7 @@ class TopBar(QWidget):
     settings_asked = Signal()
     presets_asked = Signal()  # the preset name was clicked
     manual_asked = Signal()
+    rack_asked = Signal()
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -129,6 +132,12 @@ class TopBar(QWidget):
         self._alarm_left = 0
         self.setFixedHeight(theme.BAR_HEIGHT)
 
+        self.part = NameButton("Part")
+        self.part.setFixedWidth(PART_WIDTH)
+        self.part.setToolTip("Choose the part to edit (Ctrl+PgUp, Ctrl+PgDown)")
+        self._parts = QMenu(self)
+        self._parts.aboutToShow.connect(self._fill_parts)
+        self.part.clicked.connect(lambda: self._parts.popup(self.part.mapToGlobal(self.part.rect().bottomLeft())))
         self.instrument = NameButton("Instrument")
         self.instrument.setToolTip("Choose or open an instrument")
         self._menu = QMenu(self)
@@ -160,6 +169,8 @@ class TopBar(QWidget):
 
         self._left, self._right = QWidget(), QWidget()
         left = _row(self._left)
+        left.setSpacing(0)
+        left.addWidget(self.part)
         left.addWidget(self.instrument)
         middle = _row()
         middle.addWidget(self.previous)
@@ -181,9 +192,11 @@ class TopBar(QWidget):
         row.addLayout(middle, 1)
         row.addWidget(self._right)
 
+        player.part_chosen.connect(lambda _: self._show_chosen_part())
         player.instrument_changed.connect(self._show_instrument)
         player.preset_changed.connect(lambda _: self.preset.set_name(player.preset_name))
         player.engine_changed.connect(lambda: self.show_status(None))
+        self._show_chosen_part()
         self._show_instrument()
         self.show_status(None)
 
@@ -239,6 +252,17 @@ class TopBar(QWidget):
         self.preset.set_name(self._player.preset_name or "\u2013")
         for button in (self.previous, self.next):
             button.setEnabled(instrument is not None)
+
+    # choosing a part
+
+    def _show_chosen_part(self) -> None:
+        self.part.set_name(str(self._player.chosen + 1))
+
+    def _fill_parts(self) -> None:
+        self._parts.clear()
+        add_parts(self._parts, self._player)
+        self._parts.addSeparator()
+        self._parts.addAction("All parts\u2026", self.rack_asked.emit)
 
     # choosing an instrument
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from noisysynth.errors import UserError
-from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 from noisysynth.ui.json_file import read_json, reason, write_json
+from noisysynth.ui.stored_values import is_number, stored_values
 
 VERSION = 1
 TAG = "mine"
@@ -36,14 +35,9 @@ class UserPreset:
         values, base = data.get("values"), data.get("base")
         if not isinstance(values, dict) or not isinstance(base, list) or len(base) > _MOST_LATENT:
             return None
-        if not all(_is_number(each) for each in base):
+        if not all(map(is_number, base)):
             return None
-        known = {
-            key: PARAMETERS[PARAMETER_INDEX[key]].clip(float(value))
-            for key, value in values.items()
-            if key in PARAMETER_INDEX and _is_number(value)
-        }
-        return cls(_tidy(data["name"]), known, tuple(map(float, base)))
+        return cls(_tidy(data["name"]), stored_values(values), tuple(map(float, base)))
 
     def data(self) -> dict[str, Any]:
         return {"name": self.name, "values": dict(self.values), "base": list(self.base)}
@@ -144,7 +138,3 @@ def _tidy(name: str) -> str:
     if not tidy:
         raise UserError("a preset needs a name")
     return tidy
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.factory import factory_instruments
@@ -33,9 +33,14 @@ from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
 from noisysynth.ui.morph_panel import MorphPanel
-from noisysynth.ui.player import NOT_OF_THE_SOUND, Player
+from noisysynth.ui.pages import RACK_PAGE
+from noisysynth.ui.part_data import PartData, RackData
+from noisysynth.ui.part_menu import WITH_KEY
+from noisysynth.ui.player import Player
 from noisysynth.ui.preset_panel import PresetPanel
-from noisysynth.ui.session import Session, instrument_reference, load_session, resolve_instrument, save_session
+from noisysynth.ui.rack_panel import RackPanel
+from noisysynth.ui.references import instrument_reference, resolve_instrument
+from noisysynth.ui.session import Session, load_session, save_session
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
@@ -61,7 +66,6 @@ class Window(QMainWindow):
         self._ticks = 0
         self._restoring = True
         self._closed = False
-        self._wanted: dict[str, float] = {}  # the session's values, until the instrument is open
         self.setWindowTitle("noisysynth")
         self.setMinimumSize(*MINIMUM_SIZE)
         self.resize(*DEFAULT_SIZE)
@@ -71,6 +75,7 @@ class Window(QMainWindow):
         self.presets = PresetPanel(player)
         self.morph = MorphPanel(player)
         self.knobs = KnobPanel(player)
+        self.rack = RackPanel(player)
         self.keyboard = KeyboardPanel(player, self.computer)
         self.status_line = StatusLine()
         self.settings = AudioDialog(player, self)
@@ -95,8 +100,16 @@ class Window(QMainWindow):
         self._body = QHBoxLayout()
         self._body.setContentsMargins(2 * theme.UNIT, 0, 2 * theme.UNIT, 0)
         self._body.setSpacing(theme.UNIT)
-        self._body.addWidget(self.presets)
-        self._body.addWidget(self.morph, 1)
+        sound = QWidget()
+        beside = QHBoxLayout(sound)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(theme.UNIT)
+        beside.addWidget(self.presets)
+        beside.addWidget(self.morph, 1)
+        self.left = QStackedWidget()  # one part's sound, or all parts
+        self.left.addWidget(sound)
+        self.left.addWidget(self.rack)
+        self._body.addWidget(self.left, 1)
         self._body.addWidget(self.knobs)
         bottom = QHBoxLayout()
         bottom.setContentsMargins(2 * theme.UNIT, theme.UNIT, 2 * theme.UNIT, 0)
@@ -121,6 +134,9 @@ class Window(QMainWindow):
             *self.knobs.knobs.values(),
             self.presets.search,
             self.presets.list,
+            self.rack.add,
+            self.rack.read,
+            self.rack.write,
         ]
         for before, after in itertools.pairwise(order):
             QWidget.setTabOrder(before, after)
@@ -134,6 +150,9 @@ class Window(QMainWindow):
         self.top.settings_asked.connect(self.settings.show)
         self.top.presets_asked.connect(self._search)
         self.top.manual_asked.connect(self.manual.read)
+        self.top.rack_asked.connect(lambda: self.knobs.turn_to(RACK_PAGE))
+        self.knobs.page_turned.connect(self._page_turned)
+        self.rack.hinted.connect(self.status_line.show_hint)
         self.status_line.restart_asked.connect(player.restart)
         player.noticed.connect(self.status_line.show_notice)
         player.engine_changed.connect(self._engine_changed)
@@ -156,8 +175,12 @@ class Window(QMainWindow):
             ("Ctrl+B", player.compare),
             ("Ctrl+Up", lambda: player.step_preset(-1)),
             ("Ctrl+Down", lambda: player.step_preset(1)),
+            ("Ctrl+PgUp", lambda: player.step_part(-1)),
+            ("Ctrl+PgDown", lambda: player.step_part(1)),
         ):
             QShortcut(QKeySequence(keys), self, action)
+        for number in range(WITH_KEY):
+            QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self, lambda number=number: player.choose_part(number))
 
     # the session
 
@@ -183,36 +206,29 @@ class Window(QMainWindow):
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
             factory = next(iter(factory_instruments()), None)
-        remembered = resolve_instrument(session.instrument)
-        if session.instrument and remembered is None and instrument is None:
-            self.status_line.show_notice(f"the last instrument is gone: {session.instrument}")
-        path = instrument or remembered or factory
-        if path is None:
+        rack = session.rack
+        if instrument is not None:
+            rack = _with_instrument(rack, instrument)
+        if not rack.parts and factory is not None:
+            rack = _with_instrument(rack, factory)
+        if not rack.parts:
             self._restoring = False
             self.status_line.show_notice("no instrument yet: open one with the button at the top left (Ctrl+O)")
             return
-        same = remembered is not None and path == remembered
-        self._wanted = session.parameters if same else _kept_by_player(session)
-        self.player.open_instrument(path, (session.preset or None) if same else None, factory)
+        self.player.rack.load(rack, fallback=factory, done=self._restored)
+
+    def _restored(self, _: bool) -> None:
+        self._restoring = False
 
     def _instrument_changed(self) -> None:
         instrument = self.player.instrument
         self.setWindowTitle(f"{instrument.name} \u2013 noisysynth" if instrument is not None else "noisysynth")
-        if self._restoring:
-            # After the preset that follows this signal, so that the session's values stand over it.
-            QTimer.singleShot(0, self._apply_session)
-
-    def _apply_session(self) -> None:
-        self._restoring = False
-        self.player.apply_values(self._wanted)
 
     def session(self) -> Session:
         """What is worth remembering now."""
         player, audio = self.player, self.player.audio
         return Session(
-            instrument=instrument_reference(player.instrument_path) if player.instrument_path else "",
-            preset=player.preset_name,
-            parameters=dict(player.values),
+            rack=player.rack_data(),
             audio_device=audio.device or "",
             host_api=audio.host_api or "",
             sample_rate=audio.sample_rate or 0,
@@ -232,7 +248,7 @@ class Window(QMainWindow):
     def save(self) -> None:
         """Keep the session now."""
         self._autosave.stop()
-        if self.player.instrument is None:  # nothing was opened: the last good session is worth more
+        if self._restoring or not self.player.used:  # nothing is there yet: the last good session is worth more
             return
         complaint = save_session(self._session_file, self.session())
         if complaint:
@@ -263,7 +279,10 @@ class Window(QMainWindow):
         if status is None:
             return
         self.top.meter.feed(status.peak, status.limiter_gain_db)
-        self.morph.scope.feed(status.sample_rate)
+        if self.rack.isVisible():
+            self.rack.feed(status)
+        else:
+            self.morph.scope.feed(status.sample_rate)
         if self._ticks % PARAMETER_TICKS == 0:
             self.player.poll_parameters()
         if self._ticks % max(round(FASTEST_CLOCK_HZ / READOUT_HZ), 1) == 0:
@@ -294,7 +313,22 @@ class Window(QMainWindow):
                 "still starting: the sound is compiled for this machine, which only the first start does"
             )
 
+    def _page_turned(self, title: str) -> None:
+        """The parts stand beside what they share; elsewhere it is about one of them."""
+        focus = QApplication.focusWidget()
+        lost = focus is not None and self.left.isAncestorOf(focus)
+        page = 1 if title == RACK_PAGE else 0
+        if page == self.left.currentIndex():
+            return
+        self.left.setCurrentIndex(page)
+        if lost and page:
+            self.rack.take_focus()
+        elif lost:
+            self.morph.pad.setFocus()
+
     def _search(self) -> None:
+        if self.rack.isVisible():
+            self.knobs.tabs.setCurrentIndex(0)
         self.presets.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.presets.search.selectAll()
 
@@ -373,6 +407,10 @@ def _audio_choice(session: Session, wanted: Mapping[str, Any]) -> AudioChoice:
     return dataclasses.replace(remembered, **wanted)
 
 
-def _kept_by_player(session: Session) -> dict[str, float]:
-    """For another instrument only what does not belong to the sound is restored."""
-    return {key: value for key, value in session.parameters.items() if key in NOT_OF_THE_SOUND}
+def _with_instrument(rack: RackData, path: Path) -> RackData:
+    """Have the rack's chosen part play this instrument; of another one only what does not belong to the sound stays."""
+    here = rack.parts.get(rack.chosen)
+    if here is not None and resolve_instrument(here.instrument) == path:
+        return rack
+    part = PartData(instrument_reference(path), values=here.values if here is not None else {})
+    return dataclasses.replace(rack, parts={**rack.parts, rack.chosen: part})

@@ -34,8 +34,10 @@ class EngineClient:
         # Arrays do not keep the memory they show: a look at it after `stop` would end this process.
         self._memory_lock = threading.Lock()
 
-    def start(self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0) -> None:
-        """Spawn the process, load the instrument in the first part, open audio and every MIDI input there is.
+    def start(
+        self, instrument: Path, audio: AudioChoice | None = None, timeout_s: float = 300.0, part: int = 0
+    ) -> None:
+        """Spawn the process, load the instrument in a part, open audio and every MIDI input there is.
 
         Without a sound device the engine still runs (`status().audio_running` is False) and `notices` says why.
         UserError when the instrument is bad or the engine does not come up.
@@ -43,7 +45,8 @@ class EngineClient:
         self._memory = SharedMemory(create=True, size=SHARED_DTYPE.itemsize)
         self._shared = np.ndarray(1, SHARED_DTYPE, buffer=self._memory.buf)
         forget_all(self._shared["memory"])
-        setup = Setup((Path(instrument), *(None,) * (PARTS - 1)), audio or AudioChoice())
+        instruments = tuple(Path(instrument) if each == part else None for each in range(PARTS))
+        setup = Setup(instruments, audio or AudioChoice())
         self._keeper = Keeper(self._memory.name, self._shared["memory"][0], setup)
         try:
             self._keeper.start(timeout_s)
@@ -118,6 +121,7 @@ class EngineClient:
             row, memory = self._shared["state"][0], self._shared["memory"][0]
             peak = (float(row["peak"][0]), float(row["peak"][1]))
             part_peaks = tuple(map(float, row["part_peak"]))
+            part_voices = np.bincount(row["voice_part"][row["voice_active"] > 0], minlength=PARTS)[:PARTS]
             row["peak"] = row["part_peak"] = 0.0
             gain = float(row["limiter_gain"])
             return EngineStatus(
@@ -138,6 +142,7 @@ class EngineClient:
                 midi_events=int(memory["midi_events"]),
                 restarts=keeper.restarts,
                 part_peaks=part_peaks,
+                part_voices=tuple(map(int, part_voices)),
                 recorded_s=float(memory["recorded_s"]),
             )
 
@@ -169,6 +174,14 @@ class EngineClient:
                 return {parameter.id: parameter.default for parameter in PARAMETERS}
             values = self._shared["memory"][0]["parameters"]
             return {row.id: float(values[0 if row.rack else part, i]) for i, row in enumerate(PARAMETERS)}
+
+    def parameter_table(self) -> NDArray[np.float32]:
+        """The same of all parts at once, [PARTS, len(PARAMETERS)]; the rack's in the first row."""
+        with self._memory_lock:
+            if self._shared is None:
+                return np.tile(np.array([row.default for row in PARAMETERS], np.float32), (PARTS, 1))
+            values: NDArray[np.float32] = self._shared["memory"][0]["parameters"][:, : len(PARAMETERS)].copy()
+            return values
 
     def preset(self, part: int = 0) -> tuple[int, int]:
         """Preset chosen last (-1: none), and how often one was chosen: so a program change is noticed."""

@@ -70,6 +70,7 @@ class EngineStatus:
     midi_events: int  # MIDI messages received so far
     restarts: int = 0  # engine processes that had to be replaced
     part_peaks: tuple[float, ...] = ()  # of each part, linear, since the last status read
+    part_voices: tuple[int, ...] = ()  # of each part, sounding now
     recorded_s: float = 0.0  # length of the recording under way; 0: none
 
 

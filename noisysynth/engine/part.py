@@ -83,6 +83,7 @@ class Part:
         self.tempo_bpm = 120.0
         self.sound: Sound | None = None
         self.sound_id = 0
+        self.audible = True  # neither muted nor made room for another part's solo
         self.modulation = Modulation(self.value, self.tempo_bpm, sample_rate)
 
     # values
@@ -497,7 +498,7 @@ class Part:
     def settings(self) -> NDArray[np.float64]:
         """Targets of the part's settings, [SETTINGS], by PartSetting."""
         out = np.zeros(SETTINGS)
-        out[PartSetting.VOLUME] = db_to_gain(self.value("volume"))
+        out[PartSetting.VOLUME] = db_to_gain(self.value("volume")) if self.audible else 0.0
         out[PartSetting.SEND_CHORUS] = db_to_gain(self.value("send_chorus"))
         out[PartSetting.SEND_DELAY] = db_to_gain(self.value("send_delay"))
         out[PartSetting.SEND_REVERB] = db_to_gain(self.value("send_reverb"))

@@ -71,6 +71,7 @@ from noisysynth.parameters import PARAMETER_INDEX, PARAMETER_OF_CC, PARAMETERS, 
 
 _DATA_CONTROLLERS = (CC_DATA, CC_DATA_LOW, CC_NRPN_LOW, CC_NRPN_HIGH, CC_RPN_LOW, CC_RPN_HIGH)
 _ALL_ROWS = range(PARTS + 1)  # of the settings
+_WHO_IS_HEARD = ("mute", "solo")
 _PEDALS = {CC_SUSTAIN: "sustain", CC_SOSTENUTO: "sostenuto", CC_SOFT: "soft"}
 
 
@@ -113,6 +114,7 @@ class Rack:
         self._unsent = False
         self._moved_until = 0
         self._take_rack_values(0)
+        self._find_audible()
         self._update_settings(0)
         # Nothing has sounded yet, so nothing needs to be smooth.
         state["setting_target"] = self._settings
@@ -140,6 +142,8 @@ class Rack:
         half = 1 - int(self._state["room_half"][part])  # the one that does not play
         self._arena.put(part, half, room)
         push_command(self._queues, int(Command.ROOM), part, 0, half, part, 0)
+        self._find_audible()
+        self._update_settings(now)
 
     def unload(self, part: int) -> None:
         """Leave the part empty; notes that sound are released."""
@@ -147,6 +151,8 @@ class Rack:
         self.parts[part].sound = None
         self._memory["latent_known"][part] = 0
         self._memory["preset"][part] = -1
+        self._find_audible()
+        self._update_settings(self.now())
 
     def set_tuning(self, tuning: Tuning) -> None:
         """From the next note on."""
@@ -380,8 +386,18 @@ class Rack:
             self._update_settings(time, _ALL_ROWS if row.id == "tempo" else (RACK,))
         else:
             self.parts[part].set_value(index, value, time)
+            if row.id in _WHO_IS_HEARD:
+                self._find_audible()
+                self._update_settings(time)
+                return
             self._heed(part, row.target, row.id)
             self._update_settings(time, (part,))
+
+    def _find_audible(self) -> None:
+        """A solo counts only where there is an instrument: an empty part must not silence the others."""
+        solo = [part for part in self.parts if part.sound is not None and part.value("solo")]
+        for part in self.parts:
+            part.audible = not part.value("mute") and (not solo or part in solo)
 
     def _heed(self, part: int, target: str, parameter_id: str) -> None:
         if target == "latent":

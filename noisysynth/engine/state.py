@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.effects import EFFECT_INDEX, EFFECT_VALUES, EFFECTS, SENDS
-from noisysynth.parameters import MAX_PARAMETERS, N_INSERTS, PARAMETER_INDEX, PARAMETERS
+from noisysynth.parameters import MAX_PARAMETERS, N_INSERTS, N_PARTS, PARAMETER_INDEX, PARAMETERS
 from noisysynth.spec import MAX_HARMONICS, MAX_LATENT, noise_band_centers_hz
 from noisysynth.table import Parameter
 
 QUANTUM = 64  # samples that are always rendered together
-PARTS = 16
+PARTS = N_PARTS
 RACK = PARTS  # row of the settings that belong to no part
 POLYPHONY = 256  # notes that may sound at once
 VOICES = POLYPHONY + 32  # stolen notes fade out in the surplus

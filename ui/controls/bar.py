@@ -1,4 +1,4 @@
-"""Bar: a value in one line of a table, filled from its zero. Dragged along itself, otherwise as every control."""
+"""Bar: a value in one line of a table, filled from its origin. Dragged along itself, otherwise as every control."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ HEIGHT = 3 * theme.UNIT
 
 
 class Bar(ValueControl):
-    """A double click resets it; Enter, or a double click with Shift, lets one type."""
+    """A double click resets it; Enter, or a double click with Shift, lets one type.
 
-    def __init__(self, parameter: Parameter, name: str | None = None, parent: QWidget | None = None) -> None:
+    origin: the value from which it is filled.
+    """
+
+    def __init__(
+        self, parameter: Parameter, name: str | None = None, origin: float = 0.0, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parameter, name, parent)
+        self._origin = origin
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumSize(QSize(6 * theme.UNIT, HEIGHT))
 
@@ -48,7 +54,7 @@ class Bar(ValueControl):
         track = QRectF(theme.HALF, self.height() - 6.0, self.width() - 2 * theme.HALF, 3.0)
         painter.setBrush(theme.qcolor(theme.LINE))
         painter.drawRect(track)
-        origin = self.parameter.to_position(0.0)
+        origin = self.parameter.to_position(self._origin)
         start, end = sorted((origin, self.position))
         painter.setBrush(theme.qcolor(theme.ACCENT))
         painter.drawRect(QRectF(track.left() + start * track.width(), track.top(),

@@ -258,6 +258,13 @@ class ValueControl(Control):
     def reset(self) -> None:
         self.change_value(self.parameter.default)
 
+    def let_go(self) -> None:
+        """Take it out of the player's hand, and drop what is being typed."""
+        self.end_edit()
+        if self._drag is not None:
+            self._drag = None
+            self.update()
+
     # words
 
     def value_text(self) -> str:

@@ -24,6 +24,14 @@ def level_db(peak: float) -> float:
     return max(20.0 * math.log10(peak), LOWEST_DB) if peak > 0.0 and math.isfinite(peak) else LOWEST_DB
 
 
+def paint_level(painter: QPainter, bar: QRectF, level: float) -> None:
+    """Fill a bar up to a level in dBFS, in the colours of what is safe, loud and too loud."""
+    for start, end, name in ((LOWEST_DB, -12.0, theme.METER), (-12.0, -3.0, theme.ACCENT), (-3.0, 0.0, theme.DANGER)):
+        if level > start:
+            left, right = (bar.width() * (each / -LOWEST_DB + 1.0) for each in (start, min(level, end)))
+            painter.fillRect(QRectF(bar.left() + left, bar.top(), right - left, bar.height()), theme.qcolor(name))
+
+
 class Meter(QWidget):
     """Fed once per screen frame; repaints only when a pixel would change."""
 
@@ -97,7 +105,7 @@ class Meter(QWidget):
         for side in range(2):
             y = top + side * (bar_height + gap)
             painter.fillRect(QRectF(0, y, self._bar_width(), bar_height), theme.qcolor(theme.PANEL))
-            self._paint_bar(painter, y, bar_height, self._level[side])
+            paint_level(painter, QRectF(0, y, self._bar_width(), bar_height), self._level[side])
             hold = self._x(self._hold[side])
             if hold > 1.0:
                 colour = theme.DANGER if self._hold[side] >= -0.1 else theme.TEXT
@@ -105,16 +113,6 @@ class Meter(QWidget):
         self._paint_scale(painter, top + 2 * bar_height + gap)
         self._paint_lamp(painter, QRectF(self.width() - LAMP_WIDTH, top, LAMP_WIDTH, 2 * bar_height + gap))
         painter.end()
-
-    def _paint_bar(self, painter: QPainter, y: float, height: float, level: float) -> None:
-        for start, end, name in (
-            (LOWEST_DB, -12.0, theme.METER),
-            (-12.0, -3.0, theme.ACCENT),
-            (-3.0, 0.0, theme.DANGER),
-        ):
-            if level > start:
-                left = self._x(start)
-                painter.fillRect(QRectF(left, y, self._x(min(level, end)) - left, height), theme.qcolor(name))
 
     def _paint_scale(self, painter: QPainter, top: float) -> None:
         painter.setPen(theme.qcolor(theme.TEXT_QUIET))

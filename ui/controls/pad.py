@@ -137,6 +137,12 @@ class Pad(Control):
             self.hinted.emit(self.hint())
             self.moved.emit(x, y)
 
+    def let_go(self) -> None:
+        """Take the point out of the player's hand, and drop what is being typed."""
+        self.end_edit()
+        self._drag = None
+        self.update()
+
     def hint(self) -> str:
         place = f"X {self.x_value:+.2f}  Y {self.y_value:+.2f}".replace("-", MINUS)
         mix = sorted(zip(self._weights, self._points, strict=False), key=lambda pair: -pair[0])[:3]
