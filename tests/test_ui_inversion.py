@@ -98,14 +98,14 @@ def test_progress_and_both_spectrograms(dialog: InversionDialog, searches: list[
     assert dialog.title.text == "Old viola.wav"
     assert dialog.heard.text == "A3 +20 ct  \u00b7  1.3 s"
     assert not dialog.recording.empty
-    assert dialog.result.empty
+    assert dialog.outcome.empty
     assert not dialog.keep.isEnabled()
     tell(dialog, searches[0], Underway(0.25, "searching"))
     assert dialog.progress.value() == 250
     assert dialog.state.text() == "searching\u2026"
     tell(dialog, searches[0], Underway(0.75, "refining by ear", SHADES))
-    assert not dialog.result.empty
-    left, right = dialog.recording, dialog.result
+    assert not dialog.outcome.empty
+    left, right = dialog.recording, dialog.outcome
     assert left.width() == right.width()
     assert left.mapToGlobal(left.rect().topLeft()).y() == right.mapToGlobal(right.rect().topLeft()).y()
     picture = dialog.grab().toImage()
@@ -288,7 +288,7 @@ def test_the_keyboard_reaches_everything_and_a_screen_reader_names_it(
     assert set(reached) == {dialog.name, dialog.again, dialog.discard, dialog.keep}
     for widget in (*dialog.findChildren(QPushButton), *dialog.findChildren(QLineEdit)):
         assert widget.accessibleName() or (isinstance(widget, QPushButton) and widget.text())
-    for view in (dialog.recording, dialog.result, dialog.progress):
+    for view in (dialog.recording, dialog.outcome, dialog.progress):
         assert view.accessibleName()
     dialog.name.setFocus()
     QTest.keyClick(dialog.name, Qt.Key.Key_Return)  # keeps it

@@ -58,7 +58,7 @@ class InversionDialog(QDialog):
         self.title = ElidedLabel(theme.LARGE)
         self.heard = ElidedLabel(theme.BODY, theme.TEXT_QUIET, right=True)
         self.recording = Picture("Spectrogram of the recording")
-        self.result = Picture("Spectrogram of the result")
+        self.outcome = Picture("Spectrogram of the result")
         self.progress = QProgressBar()
         self.progress.setRange(0, STEPS)
         self.progress.setTextVisible(False)
@@ -95,11 +95,11 @@ class InversionDialog(QDialog):
         pictures = QGridLayout()
         pictures.setHorizontalSpacing(theme.UNIT)
         pictures.setVerticalSpacing(theme.HALF)
-        for column, (caption, picture) in enumerate((("Recording", self.recording), ("Result", self.result))):
-            label = QLabel(caption)
+        for at, (heading, picture) in enumerate((("Recording", self.recording), ("Result", self.outcome))):
+            label = QLabel(heading)
             label.setProperty("heading", True)
-            pictures.addWidget(label, 0, column)
-            pictures.addWidget(picture, 1, column)
+            pictures.addWidget(label, 0, at)
+            pictures.addWidget(picture, 1, at)
         pictures.setRowStretch(1, 1)
         frame = QFrame()
         frame.setProperty("panel", True)
@@ -143,7 +143,7 @@ class InversionDialog(QDialog):
         self._number, self._instrument = player.chosen, player.instrument
         self.title.set_text(recording.name)
         self.heard.set_text("")
-        for picture in (self.recording, self.result):
+        for picture in (self.recording, self.outcome):
             picture.show_shades(None)
         self.progress.setValue(0)
         self.name.setText(recording.stem[:LONGEST_NAME])
@@ -176,7 +176,7 @@ class InversionDialog(QDialog):
             self.progress.setValue(round(STEPS * message.share))
             self._say(f"{message.what}\u2026")
             if message.picture is not None:
-                self.result.show_shades(message.picture)
+                self.outcome.show_shades(message.picture)
         elif isinstance(message, Found):
             self._end_search()
             self._show_found(message)
@@ -193,7 +193,7 @@ class InversionDialog(QDialog):
     def _show_found(self, found: Found) -> None:
         self.found = found
         self.progress.setValue(STEPS)
-        self.result.show_shades(found.picture)
+        self.outcome.show_shades(found.picture)
         self.discard.setText("Discard")
         # A distance alone tells nobody anything.
         nearer = 100.0 * (1.0 - found.distance / found.preset_distance) if found.preset_distance > 0.0 else 0.0

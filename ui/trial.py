@@ -71,7 +71,7 @@ class Trial:
         player.noticed.connect(hear)
         player.save_preset(name)
         player.noticed.disconnect(hear)
-        if self.going_on:
+        if self._part.preset < 0:  # it was refused
             return heard[-1] if heard else "the preset cannot be kept"
         self._preset = self._before = None
         player.history.go_back_to(before.history)

@@ -60,7 +60,7 @@ class ExpectedSpectra:
 
     def __init__(self, note: RecordedNote, spec: SynthSpec) -> None:
         highest_hz = min(HIGHEST_HZ, note.highest_hz)
-        partials_hz = float(midi_to_hz(note.pitch)) * np.arange(1, spec.n_harmonics + 1)
+        partials_hz = float(midi_to_hz(note.pitch)) * np.arange(1, spec.n_harmonics + 1, dtype=np.float64)
         self._scales: list[_Target] = []
         times, weights, strong, start = [], [], [], 0
         for scale in SCALES:
@@ -139,8 +139,8 @@ def _lobes(partials_hz: npt.NDArray[np.float64], size: int, rate: int) -> npt.ND
 
 def _noise_density(n_bands: int, size: int, rate: int) -> npt.NDArray[np.float64]:
     """Expected power [N, bins] of noise of unit RMS in each band."""
-    hz = np.fft.rfftfreq(size, 1.0 / rate)
-    fine = np.arange(0.5, 0.5 * rate, 1.0)
+    hz = np.arange(size // 2 + 1, dtype=np.float64) * (rate / size)
+    fine = np.arange(0.5, 0.5 * rate, 1.0, dtype=np.float64)
     area = np.maximum(noise_band_responses(fine, n_bands).sum(axis=1), 1e-9)  # Hz
     window = np.hanning(size + 1)[:-1]
     heard = 0.5 * rate * np.square(window / window.sum()).sum()
