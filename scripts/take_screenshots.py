@@ -51,6 +51,8 @@ MIDI = (
     (0xC0, 4), (0xF0, 0x7E, 0x7F, 0xF7),
 )  # fmt: skip
 FAVOURITES = ("Cello", "Clarinet", "Strings")
+SEARCH_S = 120.0
+RECORDING = ROOT / "tests" / "data" / "guitar.flac"
 PAGE_S = 0.7  # scope and meters are drawn 60 times in a second, the readouts 8 times
 
 
@@ -177,6 +179,11 @@ def take_pictures(scratch: Path, width: int, height: int, label: str) -> list[Pa
         run(10.0, window.opener.dialog.isVisible)
         run(PAGE_S)
         take(window.opener.dialog, "missing-instrument")
+        window.drop.take_file(RECORDING)
+        run(SEARCH_S, lambda: window.inversion.found is not None)
+        run(PAGE_S)
+        take(window.inversion, "recording")
+        window.inversion.reject()
     finally:
         window.close()
         application.processEvents()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from noisysynth.listening.distance import multi_scale_spectral_distance
 from noisysynth.spec import SynthSpec, midi_to_hz, noise_band_centers_hz
-from noisysynth.train.analysis import Track, analyse, multi_scale_spectral_distance, resynthesise
+from noisysynth.train.analysis import Track, analyse, resynthesise
 from noisysynth.train.clip import Clip
 from noisysynth.train.pitch_check import better_pitch
 

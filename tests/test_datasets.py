@@ -12,10 +12,10 @@ import soundfile
 from synthetic_notes import tone
 
 from noisysynth.errors import UserError
+from noisysynth.listening.recording import estimate_gate_s, onset_sample, without_rumble
 from noisysynth.train.clip import Clip, Rejected
 from noisysynth.train.datasets.folder import FolderSource, pitch_of_name
 from noisysynth.train.datasets.nsynth import GATE_S, NSynthSource
-from noisysynth.train.datasets.recording import estimate_gate_s, onset_sample, without_rumble
 from noisysynth.train.datasets.soundfont import DEBIAN_SOUNDFONT, SoundFontSource, preset_names
 
 RATE = 22_050

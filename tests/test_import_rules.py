@@ -39,9 +39,25 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "noisysynth.instrument", "noisysynth.train", "noisysynth.export", "noisysynth.ui",
         ),
     ),
+    "listening": (
+        ("noisysynth.listening",),
+        (
+            "torch", "onnxruntime", "onnx", *SOUND_AND_MIDI, *WINDOW, "numba", "noisysynth.dsp", "noisysynth.engine",
+            "noisysynth.midi", "noisysynth.instrument", "noisysynth.inversion", "noisysynth.train", "noisysynth.export",
+            "noisysynth.ui",
+        ),
+    ),
+    "inversion": (
+        ("noisysynth.inversion",),
+        ("torch", *SOUND_AND_MIDI, *WINDOW, "noisysynth.train", "noisysynth.export", "noisysynth.ui"),
+    ),
+    "what the window holds of a search": (
+        ("noisysynth.inversion.client",),
+        ("numba", "onnxruntime", "onnx", "soundfile", "soxr", "noisysynth.engine", "noisysynth.dsp"),
+    ),
     "engine": (
         ("noisysynth.engine", "noisysynth.midi", "noisysynth.instrument"),
-        ("torch", *WINDOW, "noisysynth.train", "noisysynth.export", "noisysynth.ui"),
+        ("torch", *WINDOW, "noisysynth.inversion", "noisysynth.train", "noisysynth.export", "noisysynth.ui"),
     ),
     "ui": (
         ("noisysynth.ui",),
@@ -53,7 +69,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "train": (
         ("noisysynth.train",),
-        (*SOUND_AND_MIDI, *WINDOW, "noisysynth.engine", "noisysynth.midi", "noisysynth.ui"),
+        (*SOUND_AND_MIDI, *WINDOW, "noisysynth.engine", "noisysynth.midi", "noisysynth.inversion", "noisysynth.ui"),
     ),
     "export": (
         ("noisysynth.export",),

@@ -113,7 +113,7 @@ def test_manual_is_where_the_window_looks(installed: Path, tmp_path: Path) -> No
 
 
 COMMANDS = ("noisysynth", "noisysynth-render", "noisysynth-dataset", "noisysynth-train", "noisysynth-export",
-            "noisysynth-evaluate", "noisysynth-bench", "noisysynth-doctor")  # fmt: skip
+            "noisysynth-evaluate", "noisysynth-bench", "noisysynth-doctor", "noisysynth-invert")  # fmt: skip
 
 
 def test_commands_are_the_ones_we_promise(installed: Path) -> None:

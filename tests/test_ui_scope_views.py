@@ -15,8 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from noisysynth.engine.client import EngineClient
 from noisysynth.engine.state import SCOPE_LENGTH, SHARED_DTYPE
-from noisysynth.ui.controls import spectrogram, spectrum
-from noisysynth.ui.controls.log_spectrum import (
+from noisysynth.listening.log_spectrum import (
     FLOOR_DB,
     HIGHEST_HZ,
     LOWEST_HZ,
@@ -25,6 +24,7 @@ from noisysynth.ui.controls.log_spectrum import (
     log_spectrum,
     place,
 )
+from noisysynth.ui.controls import spectrogram, spectrum
 from noisysynth.ui.controls.spectrogram import Spectrogram, colours
 from noisysynth.ui.controls.spectrum import FALL_DB_PER_S, Spectrum
 from noisysynth.ui.scope_panel import VIEWS

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from noisysynth.listening.pitch_track import track_cents
+from noisysynth.listening.resampling import resample
 from noisysynth.spec import SynthSpec, midi_to_hz, noise_band_centers_hz, noise_band_responses
 from noisysynth.train.analysis_kernels import add_partials, interpolate, sinc_table
-from noisysynth.train.clip import Clip, resample
-from noisysynth.train.pitch_track import track_cents
+from noisysynth.train.clip import Clip
 
 Array = npt.NDArray[Any]
 
@@ -109,27 +110,6 @@ def resynthesise(track: Track, sample_rate: int, seed: int = 0) -> npt.NDArray[n
         out,
     )
     return out + _filtered_noise(track.noise, sample_rate, hop, len(out), seed)
-
-
-def multi_scale_spectral_distance(first: Array, second: Array) -> float:
-    """DDSP's distance (Engel et al. 2020): mean L1 of magnitude plus of log magnitude, FFT 2048 ... 64.
-
-    Both [samples] at one rate; the shorter is padded. Log floor 1e-5; magnitudes are per window sum, times 100,
-    so that both terms weigh alike on notes near full scale.
-    """
-    length = max(len(first), len(second))
-    total = 0.0
-    sizes = (2048, 1024, 512, 256, 128, 64)
-    for size in sizes:
-        window = np.hanning(size)
-        spectra = []
-        for audio in (first, second):
-            padded = np.pad(np.asarray(audio, np.float32), (size // 2, length - len(audio) + size))
-            frames = sliding_window_view(padded, size)[:: size // 4]
-            spectra.append(np.abs(np.fft.rfft(frames * window)) / window.sum())
-        total += 100.0 * float(np.abs(spectra[0] - spectra[1]).mean())
-        total += float(np.abs(np.log(spectra[0] + 1e-5) - np.log(spectra[1] + 1e-5)).mean())
-    return total / len(sizes)
 
 
 # --- partials -------------------------------------------------------------------------------------------------

@@ -33,9 +33,10 @@ import soundfile
 from noisysynth.errors import UserError
 from noisysynth.features import N_MELS, log_mel
 from noisysynth.features import SAMPLE_RATE as FEATURE_RATE
+from noisysynth.listening.resampling import resample
 from noisysynth.spec import SynthSpec
 from noisysynth.train.analysis import analyse
-from noisysynth.train.clip import Clip, ClipSource, Rejected, resample
+from noisysynth.train.clip import Clip, ClipSource, Rejected
 
 FORMAT = "noisysynth-prepared"
 VERSION = 1

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
+from noisysynth.inversion.client import SUFFIXES
+from noisysynth.ui.inversion_dialog import InversionDialog
 from noisysynth.ui.missing_instrument import PresetOpener
 from noisysynth.ui.player import Player
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.tunings import Tunings
 
 WHAT = (
-    "drop an instrument (.noisy), a preset (.noisypreset), a rack (.noisyrack), a Scala tuning (.scl, .kbm) "
-    "or a MIDI song (.mid)"
+    "drop an instrument (.noisy), a preset (.noisypreset), a rack (.noisyrack), a Scala tuning (.scl, .kbm), "
+    "a MIDI song (.mid) or a recorded note (.wav, .flac, .mp3)"
 )
 TUNINGS = (".scl", ".kbm")
 
@@ -22,7 +24,14 @@ TUNINGS = (".scl", ".kbm")
 class Drop:
     """By the end of a file's name."""
 
-    def __init__(self, player: Player, songs: SongPlayer, presets: PresetOpener, tunings: Tunings) -> None:
+    def __init__(
+        self,
+        player: Player,
+        songs: SongPlayer,
+        presets: PresetOpener,
+        tunings: Tunings,
+        recordings: InversionDialog,
+    ) -> None:
         self._player = player
         self._tunings = tunings
         self._actions: dict[str, Callable[[Path], None]] = {
@@ -31,6 +40,7 @@ class Drop:
             ".noisyrack": player.rack.read_file,
             ".mid": songs.play,
             ".midi": songs.play,
+            **dict.fromkeys(SUFFIXES, recordings.begin),
         }
 
     def accepts(self, data: QMimeData) -> bool:

@@ -28,6 +28,16 @@ class Change:
     parts: Mapping[int, PartData | None] | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Marked:
+    """All of a history at one moment."""
+
+    done: tuple[Change, ...]
+    undone: tuple[Change, ...]
+    sides: dict[int, str]
+    others: dict[int, Change]
+
+
 Now = Callable[[Change], Change]  # how things are that a change touches
 
 
@@ -43,6 +53,18 @@ class History:
         self._newest_s = -JOIN_S
         self._sides: dict[int, str] = {}
         self._others: dict[int, Change] = {}  # how the setting that does not play was left, by part
+
+    def mark(self) -> Marked:
+        """What `go_back_to` goes back to."""
+        done, undone = (tuple(map(dataclasses.replace, edits)) for edits in (self._done, self._undone))
+        others = {part: dataclasses.replace(each) for part, each in self._others.items()}
+        return Marked(done, undone, dict(self._sides), others)
+
+    def go_back_to(self, marked: Marked) -> None:
+        """Forget all edits since then."""
+        self._done, self._undone = list(marked.done), list(marked.undone)
+        self._sides, self._others = dict(marked.sides), dict(marked.others)
+        self._newest_s = -JOIN_S
 
     def side(self, part: int) -> str:
         """Which of its settings plays, "A" or "B"."""

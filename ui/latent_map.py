@@ -62,6 +62,11 @@ class LatentMap:
         solution = np.linalg.lstsq(self._axes.T.astype(np.float64), latent.astype(np.float64), rcond=None)[0]
         return float(solution[0]), float(solution[1])
 
+    def place_of(self, latent: Vector) -> tuple[float, float]:
+        """Where on the pad a latent stands best."""
+        x, y = self._project(latent)
+        return min(max(x, -1.0), 1.0), min(max(y, -1.0), 1.0)
+
     def weights(self, x: float, y: float) -> Vector:
         """Share of each preset at a place, summing to one, [presets]."""
         return shares(self._points, x, y, NEARNESS_POWER)

@@ -103,12 +103,10 @@ class Part:
     def values_of_preset(self, index: int) -> dict[str, float]:
         """What a preset sets: its own values, its place, and the default of all else that belongs to the sound."""
         preset = self.presets[index]
-        given = preset.values if isinstance(preset, UserPreset) else preset.parameters
-        values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
-        for parameter_id, value in given.items():
-            values |= insert_defaults(parameter_id, value)
-        values |= {key: value for key, value in given.items() if key in PARAMETER_INDEX}
-        if not isinstance(preset, UserPreset) and self._map is not None:
+        if isinstance(preset, UserPreset):
+            return values_of_sound(preset.values)
+        values = values_of_sound(preset.parameters)
+        if self._map is not None:
             place = self._map.places[index]
             values |= {"pad_x": place.x, "pad_y": place.y}
         return values
@@ -120,6 +118,14 @@ class Part:
         weights = self._map.weights(values.get("pad_x", 0.0), values.get("pad_y", 0.0))
         preset = self.instrument.presets[int(np.argmax(weights))]
         return (preset.name, *preset.tags)
+
+    def preset_of(self, name: str, latent: Vector, parameters: Mapping[str, float]) -> UserPreset | None:
+        """A preset with which a latent [Z] sounds, at its best place on the pad; None without an instrument."""
+        if self._map is None:
+            return None
+        x, y = self._map.place_of(latent)
+        base = self._map.base_of(latent, x, y)
+        return UserPreset(name, {**parameters, "pad_x": x, "pad_y": y}, tuple(map(float, base)))
 
     def sound(self) -> dict[str, float]:
         """Values of what belongs to the sound."""
@@ -215,6 +221,14 @@ class Part:
             latent = self._map.sounding(blend[0], self.values["pad_x"], self.values["pad_y"])
             pin = Pin(self.preset_name if self.at_preset() else "Blend", latent)
         self.corners.pins[corner] = pin
+
+
+def values_of_sound(given: Mapping[str, float]) -> dict[str, float]:
+    """What is given, and the default of all else that belongs to the sound."""
+    values = {row.id: row.default for row in PARAMETERS if row.id not in NOT_OF_THE_SOUND}
+    for parameter_id, value in given.items():
+        values |= insert_defaults(parameter_id, value)
+    return values | {key: value for key, value in given.items() if key in PARAMETER_INDEX}
 
 
 def row_clip(parameter_id: str, value: float) -> float:

@@ -21,11 +21,12 @@ from noisysynth.ui.engine_requests import EngineRequests
 from noisysynth.ui.hands import Hands
 from noisysynth.ui.history import RACK
 from noisysynth.ui.own_presets import OwnPresets
-from noisysynth.ui.part import PLACE, Part, insert_defaults
+from noisysynth.ui.part import PLACE, Part, insert_defaults, values_of_sound
 from noisysynth.ui.part_data import RackData
 from noisysynth.ui.rack_editor import RackEditor
 from noisysynth.ui.requests import Requests
 from noisysynth.ui.teaching import Teaching
+from noisysynth.ui.trial import Trial
 from noisysynth.ui.undo import Undo
 from noisysynth.ui.user_presets import UserPreset, UserPresets
 
@@ -90,6 +91,7 @@ class Player(QObject):
         self.mine_at, self.save_preset, self.rename_preset = own.at, own.save, own.rename
         self.delete_preset, self.restore_preset = own.delete, own.restore
         self.export_preset, self.import_preset = own.export, own.take_in
+        self.trial = Trial(self)
         self.hands = hands = Hands(self)
         self.notes, self.bend, self.modulate = hands.notes, hands.bend, hands.modulate
         self.sustain, self.panic = hands.sustain, hands.panic
@@ -278,7 +280,17 @@ class Player(QObject):
         if not 0 <= index < len(part.presets):
             return
         part.preset, part.stray = index, None
-        values = part.values_of_preset(index)
+        self._become(number, part.values_of_preset(index))
+
+    def select_stray(self, preset: UserPreset, number: int) -> None:
+        """As `select_preset`, with one that is in no list."""
+        part = self.parts[number]
+        part.preset, part.stray = -1, preset
+        self._become(number, values_of_sound(preset.values))
+
+    def _become(self, number: int, values: Mapping[str, float]) -> None:
+        """Set all that belongs to the sound."""
+        part = self.parts[number]
         for parameter_id, value in values.items():
             if part.values[parameter_id] != value and parameter_id not in PLACE:
                 self.put(number, parameter_id, value)

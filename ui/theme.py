@@ -227,6 +227,9 @@ def style_sheet() -> str:
         background: none; height: 0;
     }}
 
+    QProgressBar {{ background: {WELL}; border: none; border-radius: {HALF - 1}px; max-height: {UNIT - 2}px; }}
+    QProgressBar::chunk {{ background: {TIMBRE}; border-radius: {HALF - 1}px; }}
+
     QCheckBox {{ spacing: {UNIT}px; min-height: {3 * UNIT}px; }}
     QCheckBox::indicator {{
         width: {2 * UNIT}px; height: {2 * UNIT}px; border: 1px solid {TEXT_QUIET}; border-radius: {HALF}px;

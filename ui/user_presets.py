@@ -109,11 +109,7 @@ class UserPresets:
 
     def write_to(self, at: int, path: Path, tags: Sequence[str] = ()) -> None:
         """Give one away as a file. tags: what it is like, for who lacks the instrument."""
-        data = {"noisysynth preset": VERSION, "instrument": self._instrument, **self.presets[at].data()}
-        try:
-            write_json(path, {**data, "tags": list(tags)})
-        except OSError as error:
-            raise UserError(f"the preset cannot be written: {path} ({error.strerror})") from None
+        write_preset(path, self._instrument, self.presets[at], tags)
 
     def read_from(self, path: Path) -> int:
         """Take one in; returns where it is."""
@@ -144,6 +140,15 @@ def read_preset_file(path: Path) -> PresetFile:
     tags = data.get("tags")
     words = tags if isinstance(tags, list) else []
     return PresetFile(str(data.get("instrument")), preset, tuple(word for word in words if isinstance(word, str)))
+
+
+def write_preset(path: Path, instrument: str, preset: UserPreset, tags: Sequence[str] = ()) -> None:
+    """A file that `read_from` takes; instrument: the name of the one that the preset belongs to. UserError."""
+    try:
+        data = {"noisysynth preset": VERSION, "instrument": instrument, **preset.data()}
+        write_json(path, {**data, "tags": list(tags)})
+    except OSError as error:
+        raise UserError(f"the preset cannot be written: {path} ({error.strerror})") from None
 
 
 def _tidy(name: str) -> str:

@@ -30,6 +30,7 @@ from noisysynth.ui.controls.base import Control
 from noisysynth.ui.drop import Drop
 from noisysynth.ui.favourites import Favourites
 from noisysynth.ui.first_start import FirstStart
+from noisysynth.ui.inversion_dialog import InversionDialog
 from noisysynth.ui.keyboard_panel import KeyboardPanel
 from noisysynth.ui.knob_panel import KnobPanel
 from noisysynth.ui.manual import Manual
@@ -89,7 +90,8 @@ class Window(QMainWindow):
         self.songs = SongPlayer(player, self)
         self.tunings = Tunings(player, self)
         self.opener = PresetOpener(player, self)
-        self.drop = Drop(player, self.songs, self.opener, self.tunings)
+        self.inversion = InversionDialog(player, self)
+        self.drop = Drop(player, self.songs, self.opener, self.tunings, self.inversion)
         self.setAcceptDrops(True)
         self.manual = Manual(self)
         self._first_start = FirstStart()
@@ -482,6 +484,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._closed:
             self._closed = True
+            self.inversion.reject()  # before the session is kept: what was on trial is none of it
             self.save()
             self.settings.close_for_good()
             self.monitor.hide()

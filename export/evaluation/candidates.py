@@ -14,9 +14,9 @@ from noisysynth.errors import UserError
 from noisysynth.export.evaluation.notes import Audio, RealNote, Told, as_heard
 from noisysynth.export.evaluation.rendering import Player
 from noisysynth.instrument import Instrument
+from noisysynth.listening.resampling import resample
 from noisysynth.spec import SynthSpec
 from noisysynth.train.analysis import Track, resynthesise
-from noisysynth.train.clip import resample
 
 Latent = NDArray[np.float32]
 PAPER_RATE = 16_000

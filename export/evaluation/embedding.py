@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from noisysynth.export.evaluation.notes import LONGEST_S, NoteSet
+from noisysynth.listening.resampling import resample
 from noisysynth.spec import hz_to_mel, mel_to_hz
-from noisysynth.train.clip import resample
 
 VERSION = 2
 SIZE = 64

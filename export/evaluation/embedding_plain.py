@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.features import N_MELS, SAMPLE_RATE, log_mel
-from noisysynth.train.clip import resample
+from noisysynth.listening.resampling import resample
 
 N_MFCC = 20
 SIZE = 3 * N_MFCC

@@ -33,8 +33,8 @@ from noisysynth.export.evaluation.pitch import pitch_figures
 from noisysynth.export.evaluation.playability import Timbre
 from noisysynth.export.evaluation.rendering import Player
 from noisysynth.instrument import Instrument
+from noisysynth.listening.distance import multi_scale_spectral_distance
 from noisysynth.spec import SynthSpec
-from noisysynth.train.analysis import multi_scale_spectral_distance
 
 _HALVINGS = 5
 _FIRST_SEED = 100

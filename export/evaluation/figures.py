@@ -17,8 +17,8 @@ from noisysynth.export.evaluation.envelopes import level_db
 from noisysynth.export.evaluation.evaluate import Gallery, Shown
 from noisysynth.export.evaluation.notes import Audio
 from noisysynth.export.evaluation.playability import VELOCITIES
+from noisysynth.listening.pitch_track import track_cents
 from noisysynth.spec import midi_to_hz
-from noisysynth.train.pitch_track import track_cents
 
 WINDOW, HOP = 1024, 256
 HIGHEST_HZ = 12_000.0

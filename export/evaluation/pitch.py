@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.export.evaluation.notes import Told
+from noisysynth.listening.pitch_track import track_cents
 from noisysynth.spec import midi_to_hz
-from noisysynth.train.pitch_track import track_cents
 
 LOWEST_HZ, HIGHEST_HZ = 25.0, 5_000.0
 # What is looked at of a note, as shares of its gate: past the attack, before the release.

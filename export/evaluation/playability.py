@@ -14,9 +14,9 @@ from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, leve
 from noisysynth.export.evaluation.notes import RealNote, Told
 from noisysynth.export.evaluation.pitch import INAUDIBLE_DB, Reading, pitch_figures, read_pitch
 from noisysynth.export.evaluation.rendering import Player
+from noisysynth.listening.pitch_track import track_cents
 from noisysynth.spec import midi_to_hz
 from noisysynth.train.note_bank import hold_decay_db_per_s
-from noisysynth.train.pitch_track import track_cents
 
 KEYS = range(36, 97)
 GATES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 10.0)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from noisysynth.errors import UserError
+from noisysynth.listening.recording import estimate_gate_s, onset_sample, read_note, without_rumble
 from noisysynth.spec import midi_to_hz
 from noisysynth.train.clip import DEFAULT_VELOCITY, Clip, Rejected
-from noisysynth.train.datasets.recording import estimate_gate_s, onset_sample, read_note, without_rumble
 from noisysynth.train.pitch_check import better_pitch
 
 SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}

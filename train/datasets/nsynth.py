@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from noisysynth.errors import UserError
+from noisysynth.listening.recording import Audio, onset_sample, read_note, refuse_useless, without_rumble
 from noisysynth.spec import midi_to_hz
 from noisysynth.train.clip import Clip, Rejected
-from noisysynth.train.datasets.recording import Audio, onset_sample, read_note, refuse_useless, without_rumble
 from noisysynth.train.datasets.tfrecord import DamagedError, Feature, parse_example, read_record, record_offsets
 from noisysynth.train.pitch_check import better_pitch
 

@@ -11,8 +11,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from noisysynth.listening.log_spectrum import FLOOR_DB, LABELS, TOP_DB, log_spectrum, place
 from noisysynth.ui import theme
-from noisysynth.ui.controls.log_spectrum import FLOOR_DB, LABELS, TOP_DB, log_spectrum, place
 from noisysynth.ui.controls.scope import mix_down, paint_well
 
 COLOURS = "inferno"  # black is silence; evenly lighter from there, whatever colours one can tell apart

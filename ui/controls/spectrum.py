@@ -12,8 +12,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from noisysynth.ui import theme
-from noisysynth.ui.controls.log_spectrum import (
+from noisysynth.listening.log_spectrum import (
     FLOOR_DB,
     GRID_HZ,
     LABELS,
@@ -23,6 +22,7 @@ from noisysynth.ui.controls.log_spectrum import (
     log_spectrum,
     place,
 )
+from noisysynth.ui import theme
 from noisysynth.ui.controls.scope import mix_down, paint_well
 from noisysynth.ui.controls.values import note_name
 

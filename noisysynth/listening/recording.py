@@ -1,4 +1,4 @@
-"""From a sound file to a clip that begins at its onset: reading, refusing, trimming, gate."""
+"""From a sound file to a note that begins at its onset: reading, refusing, trimming, gate."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ RINGING_FALL_DB = 10.0
 
 def read_note(path: Path) -> tuple[Audio, int]:
     """Mono audio float32 [samples] and sample rate; at most 12 s are read. ValueError says why it is of no use."""
+    audio, rate = read_sound(path)
+    refuse_useless(audio)
+    return audio, rate
+
+
+def read_sound(path: Path) -> tuple[Audio, int]:
+    """As `read_note`, but only what is no sound at all is refused."""
     if not path.is_file():
         raise ValueError("file is missing")
     try:
@@ -33,21 +40,25 @@ def read_note(path: Path) -> tuple[Audio, int]:
             audio = file.read(round(LONGEST_READ_S * rate), dtype="float32", always_2d=True).mean(axis=1)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ValueError(f"unreadable: {str(error).rsplit(': ', 1)[-1]}") from None
-    refuse_useless(audio)
+    refuse_silence(audio)
     return audio, rate
 
 
 def refuse_useless(audio: Audio) -> None:
-    """ValueError says why this recording [samples] is of no use."""
+    """ValueError says why nothing can be learned from this recording [samples]."""
+    refuse_silence(audio)
+    if _is_clipped(audio, float(np.abs(audio).max())):
+        raise ValueError("clipped")
+
+
+def refuse_silence(audio: Audio) -> None:
+    """ValueError says why this [samples] is no sound."""
     if len(audio) == 0:
         raise ValueError("empty")
     if not np.isfinite(audio).all():
         raise ValueError("non-finite samples")
-    peak = float(np.abs(audio).max())
-    if peak < SILENT_PEAK:
+    if float(np.abs(audio).max()) < SILENT_PEAK:
         raise ValueError("silent")
-    if _is_clipped(audio, peak):
-        raise ValueError("clipped")
 
 
 def without_rumble(audio: Audio, rate: int, f0_hz: float) -> Audio:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from noisysynth.train.clip import resample
+from noisysynth.listening.resampling import resample
 
 Array = npt.NDArray[Any]
 
