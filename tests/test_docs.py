@@ -16,7 +16,8 @@ from noisysynth.train.config import load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MEASURED = (
+# What our measurements wrote; the other JSON files are configurations.
+MEASURED = ("inversion", "operators", "partials", "soak")
     "inversion",
     "operators",
     "partials",
