@@ -18,11 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What our measurements wrote; the other JSON files are configurations.
 MEASURED = ("inversion", "operators", "partials", "soak")
-    "inversion",
-    "operators",
-    "partials",
-    "soak",
-)  # what our measurements wrote; the other JSON files are configurations
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
