@@ -150,7 +150,11 @@ def train(
     """
     chosen = choose_device(device)
     with processes.together(chosen), memory_errors(), disk_errors(run_dir):
-        found = _find_checkpoint(run_dir, quiet) if resume else _claim(run_dir)
+        found = None
+        if resume:
+            found = _find_checkpoint(run_dir, quiet)
+        else:
+            _claim(run_dir)
         threads = int(found[1].get("threads", 0)) if found else 0
         with exact(chosen, threads or torch.get_num_threads()):
             return _train(data, config, run_dir, chosen, found, minutes, steps, quiet, stop)
@@ -184,6 +188,7 @@ def _train(
         "spec": json.dumps(data.spec.to_json()),
     }
     last_checkpoint = _resume(trainee, *found, described, data) if found else None
+    saved_step = trainee.step
     report: Report | None = None
     if first:
         write_json(run_dir / "config.json", config.to_json())
@@ -234,7 +239,6 @@ def _train(
     interrupted = False
     metrics: dict[str, float] = {}
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
-    saved_step = trainee.step
     with _interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
             # One share of the batch in each process; what is drawn and what is averaged is the whole batch.

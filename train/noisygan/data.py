@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from noisysynth.errors import UserError
-from noisysynth.train.clip import resample
+from noisysynth.listening.resampling import resample
 from noisysynth.train.noisygan.config import NoisyganConfig
 from noisysynth.train.noisygan.synth import N_SAMPLES, SAMPLE_RATE
 from noisysynth.train.prepared import PreparedDataset

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
-from noisysynth.train.clip import resample
+from noisysynth.listening.resampling import resample
 from noisysynth.train.datasets import soundfont
 from noisysynth.train.noisygan.synth import HOP, N_FRAMES, N_SAMPLES, SAMPLE_RATE
 from noisysynth.train.phrases.config import PhrasesConfig
