@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="what players will see (default: the file's name)")
     parser.add_argument("--description", default="", help="a sentence or two about the sound")
     parser.add_argument("--first", metavar="PRESET", help="the preset it opens with (default: the first by name)")
+    parser.add_argument(
+        "--credit", action="append", default=[], metavar="LINE", help="whom to name besides; may be given several times"
+    )
     parser.add_argument("--which", choices=("last", "best"), default="last", help="checkpoint (default: last)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
     return parser
@@ -51,6 +54,8 @@ def _export(options: argparse.Namespace) -> None:
 
     say(f"reading {options.run}")
     source = read_source(options.run, options.which)
+    credit = tuple(dict.fromkeys((*source.training.attribution, *_lines(options.credit))))
+    source = dataclasses.replace(source, training=dataclasses.replace(source.training, attribution=credit))
     name = readable_name(options.name or options.out.stem)
     instrument, rows = build_instrument(source, name, options.description, say)
     if options.first is not None:
@@ -109,6 +114,7 @@ def read_source(run_dir: Path, which: str = "last") -> Source:
         pitch=np.asarray(run.latents.pitch, np.float32),
         velocity=np.asarray(run.latents.velocity, np.float32),
         programs={str(name): int(program) for name, program in (run.training.get("programs") or {}).items()},
+        families={str(name): _plain(family) for name, family in (run.training.get("families") or {}).items()},
     )
     return Source(str(run_dir), run.spec, run.generator, run.encoder, notes, training_of(run.training))
 

@@ -13,8 +13,8 @@ _FAMILY_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("flute", ("flute", "piccolo", "recorder", "whistle", "ocarina", "shakuhachi", "bottle", "pan pipe")),
     ("brass", ("trumpet", "trombone", "tuba", "horn", "brass")),
     ("bass", ("bass",)),
-    ("guitar", ("guitar", "banjo", "sitar", "shamisen", "koto", "ukulele")),
-    ("keyboard", ("piano", "clav", "harpsichord", "rhodes", "wurli", "keyboard", "keys")),
+    ("guitar", ("guitar", "banjo", "sitar", "shamisen", "koto", "ukulele", "archtop")),
+    ("keyboard", ("piano", "clav", "harpsichord", "rhodes", "wurlitzer", "keyboard", "keys", "steinway")),
     ("strings", ("violin", "viola", "cello", "contrabass", "fiddle", "string", "harp", "pizzicato", "tremolo")),
     ("vocal", ("choir", "voice", "vocal", "ooh", "aah")),
     ("synth", ("synth", "lead", "pad", "saw", "square", "sweep", "fx")),
@@ -34,9 +34,12 @@ def family_of(name: str) -> str | None:
 
 
 def readable_name(name: str) -> str:
-    """`acoustic_grand_piano` to `Acoustic Grand Piano`; never empty, printable, at most 40 characters."""
+    """`acoustic_grand_piano` or `acoustic-grand-piano` to `Acoustic Grand Piano`.
+
+    Never empty, printable, at most 40 characters.
+    """
     text = "".join(character if character.isprintable() else " " for character in name)
-    words = re.split(r"[\s_]+", text.strip())
+    words = re.split(r"[\s_-]+", text.strip())
     capitals = [word[:1].upper() + word[1:] for word in words if word]
     return " ".join(capitals)[:_MAX_NAME].strip() or "Untitled"
 

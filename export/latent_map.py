@@ -80,7 +80,7 @@ def instrument_presets(notes: TrainingNotes) -> tuple[Preset, ...]:
     presets = []
     for index, name, original in zip(present, names, originals, strict=True):
         latent = notes.z[notes.instrument == index].mean(axis=0, dtype=np.float64).astype(np.float32)
-        family = family_of(original)
+        family = family_of(original) or notes.families.get(original)
         tags = (family,) if family else ()
         presets.append(Preset(name, latent, {}, tags, notes.programs.get(original)))
     return tuple(presets)

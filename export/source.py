@@ -20,7 +20,7 @@ class TrainingNotes:
     """The notes that were learned from, as the encoder sees them.
 
     z [n, Z]: posterior means. instrument [n]: index into instrument_names. pitch [n]: MIDI. velocity [n]: 0..1.
-    programs: General MIDI program of those instruments that are one.
+    programs: General MIDI program of those instruments that are one. families: as the data call them, where they do.
     """
 
     z: NDArray[np.float32]
@@ -29,6 +29,7 @@ class TrainingNotes:
     pitch: NDArray[np.float32]
     velocity: NDArray[np.float32]
     programs: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    families: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -322,6 +322,7 @@ def test_one_note_is_enough_for_a_map() -> None:
         ("Harpsichord", "Harpsichord", "keyboard"),
         ("Rock Organ", "Rock Organ", "organ"),
         ("brass_acoustic_006", "Brass Acoustic 006", "brass"),
+        ("iowa-steinway-b", "Iowa Steinway B", "keyboard"),
         ("\x1b[31mzork\n", "[31mzork", None),
         ("", "Untitled", None),
         ("x" * 99, "X" + "x" * 39, None),

@@ -177,6 +177,7 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
         "attribution": [line for dataset in held_out for line in dataset.attribution],
         "all_instruments": all_instruments,
         "licence": sorted({str(entry.get("licence", "unknown")) for entry in entries}),
+        "families": {entry["instrument"]: entry["family"] for entry in entries if entry.get("family")},
         "programs": {
             entry["instrument"]: int(tag.removeprefix("program "))
             for entry in entries
