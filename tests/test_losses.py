@@ -207,7 +207,7 @@ def test_audio_crops_are_the_recording_and_then_silence() -> None:
 
 
 def test_draws_from_the_prior_are_nearer_to_it_than_clusters_and_shifted_draws() -> None:
-    rng = Dice(0)
+    rng = torch.Generator().manual_seed(0)
     normal = torch.randn(512, 4, generator=rng)
     clusters = torch.randint(2, (512, 4), generator=rng) * 2.0 - 1.0  # mean 0 and covariance I, but not normal
     near, far, shifted = (
