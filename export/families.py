@@ -39,7 +39,7 @@ def readable_name(name: str) -> str:
     Never empty, printable, at most 40 characters.
     """
     text = "".join(character if character.isprintable() else " " for character in name)
-    words = re.split(r"[\s_-]+", text.strip())
+    words = re.split(r"(?:[\s_]|(?<!\d)-|-(?!\d))+", text.strip())  # 014-021 stays
     capitals = [word[:1].upper() + word[1:] for word in words if word]
     return " ".join(capitals)[:_MAX_NAME].strip() or "Untitled"
 
