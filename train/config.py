@@ -132,3 +132,12 @@ def load_config(name_or_file: str) -> TrainConfig:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a JSON config: {error}") from error
     return TrainConfig.from_json(data)
+
+
+def data_of_model(file: str, model: str) -> dict[str, Any] | None:
+    """What a JSON file holds if it is a config of this model; None for any other file, or none at all."""
+    try:
+        data = json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # whoever else is asked says what is wrong with it
+    return data if isinstance(data, dict) and data.get("model") == model else None

@@ -12,13 +12,9 @@ import copy
 import dataclasses
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -43,6 +39,7 @@ from noisysynth.train.checkpoint import (
 )
 from noisysynth.train.config import TrainConfig
 from noisysynth.train.dice import Dice
+from noisysynth.train.interrupt import interrupt_flag
 from noisysynth.train.losses import (
     gradient_penalty,
     kl_divergence,
@@ -239,7 +236,7 @@ def _train(
     interrupted = False
     metrics: dict[str, float] = {}
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
-    with _interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
+    with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
             # One share of the batch in each process; what is drawn and what is averaged is the whole batch.
             rate = _learning_rate_factor(trainee.step, progress())
@@ -492,28 +489,3 @@ def _figures(step: int, metrics: dict[str, float]) -> str:
         f"rebuilt {metrics.get('frechet_rebuilt', math.nan):.0f}, real {metrics.get('frechet_floor', math.nan):.0f}; "
         f"diversity {metrics.get('diversity', math.nan):.2f}; prior within {metrics['prior_cents']:.1f} cents"
     )
-
-
-@contextmanager
-def _interrupt_flag() -> Iterator[threading.Event]:
-    """A flag that the first Ctrl-C (or SIGTERM) sets, so that a step is finished; a second one ends the program."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
-    handled = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in handled}
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-
-    for number in handled:
-        signal.signal(number, on_signal)
-    try:
-        yield pressed
-    finally:
-        for number in handled:
-            signal.signal(number, before[number])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 from noisysynth.errors import UserError
+from noisysynth.train.config import data_of_model
 
 MODEL = "noisygan"
 
@@ -79,10 +78,5 @@ def find_config(name_or_file: str) -> NoisyganConfig | None:
     """A preset by name or a config from a JSON file; None when it is of another model, or nothing at all."""
     if name_or_file in PRESETS:
         return PRESETS[name_or_file]
-    try:
-        data = json.loads(Path(name_or_file).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # whoever else is asked says what is wrong with it
-    if not isinstance(data, dict) or data.get("model") != MODEL:
-        return None
-    return NoisyganConfig.from_json(data)
+    data = data_of_model(name_or_file, MODEL)
+    return None if data is None else NoisyganConfig.from_json(data)
