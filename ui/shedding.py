@@ -24,7 +24,7 @@ STEPS = (
     Step(views=2, meters=1, trail=False),
     Step(views=2, meters=2, trail=False),
     Step(views=4, meters=2, trail=False),
-    Step(views=12, meters=4, trail=False),
+    Step(views=8, meters=4, trail=False),
 )
 JUDGED_S = 1.0
 PAUSE_S = 1.0  # ticks this far apart belong to two times: the window was hidden, or a dialog was open
