@@ -58,7 +58,7 @@ def main() -> int:
 def measure(scratch: Path, seconds: float, voices: int, warm_s: float) -> list[tuple[str, float, float, int, int]]:
     """View, updates a second while there is sound, percent of a core, blocks that the engine missed, most steps shed.
 
-    The core's share is that of the window's process. warm_s: how long the notes sound before the first view is measured.
+    The share is that of the window's process. warm_s: how long the notes sound before the first view is measured.
     """
     from noisysynth.engine.client import EngineClient
     from noisysynth.factory import default_instrument
