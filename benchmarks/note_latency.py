@@ -142,9 +142,9 @@ class Repainting:
         from noisysynth.ui.window import Window
 
         self._application = make_application()
-        self._window = Window(Player(lambda: Shared(client)), scratch / "session.json")
-        self._window.restore(instrument, {})
-        self._window.show()
+        self.window = Window(Player(lambda: Shared(client)), scratch / "session.json")
+        self.window.restore(instrument, {})
+        self.window.show()
         self._period_s = 1.0 / fps
         self._due = time.perf_counter()
         self.repaints = 0
@@ -154,12 +154,12 @@ class Repainting:
         now = time.perf_counter()
         if now >= self._due:
             self._due = max(self._due + self._period_s, now)
-            self._window.repaint()
+            self.window.repaint()
             self.repaints += 1
         self._application.processEvents()
 
     def close(self) -> None:
-        self._window.close()
+        self.window.close()
         self._application.processEvents()
 
 

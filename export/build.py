@@ -20,6 +20,7 @@ from noisysynth.export.onnx_graph import export_control, export_encoder
 from noisysynth.export.parity import CONTROLS_BAR, Row, check_parity, measure_parity
 from noisysynth.export.source import Source, check_source
 from noisysynth.instrument import MIB, Instrument, read_instrument, write_instrument
+from noisysynth.train.fit_prior import fit_prior
 
 WARN_BYTES = 5 * MIB
 
@@ -53,6 +54,7 @@ def build_instrument(
         presets=latent_map.presets,
         control_onnx=control,
         encoder_onnx=encoder,
+        prior=fit_prior(source.notes.z, pitch, source.notes.velocity),
         golden=make_golden(generator, latent_map.presets, pitch_range),
     )
     say("comparing with torch")

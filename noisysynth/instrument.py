@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
 from noisysynth.graph_check import check_graph, control_ports, encoder_ports
+from noisysynth.latent_prior import LatentPrior, prior_of
 from noisysynth.parameters import N_KNOBS, PARAMETER_INDEX, PARAMETERS
 from noisysynth.sealed_zip import BadFile, pack_arrays, pack_zip, quoted, read_member, unpack_arrays, unpack_zip
 from noisysynth.spec import SynthSpec
@@ -37,6 +38,7 @@ MEMBER_LIMITS = {
     "presets.json": 4 * MIB,
     "golden.npz": 16 * MIB,
     "room.npz": 4 * MIB,
+    "prior.npz": 8 * MIB,
 }
 REQUIRED_MEMBERS = ("manifest.json", "control.onnx", "presets.json", "golden.npz")
 
@@ -118,6 +120,7 @@ class Instrument:
 
     pad_axes: two latent vectors [Z]; pad x = +1 moves the latent by the first.
     pitch_range: lowest and highest MIDI note it was made for; others play, but nobody listened to them.
+    prior: where its latents are, to draw new ones; without one they are drawn from a standard normal.
     control_onnx, encoder_onnx: the serialized networks, checked but not loaded.
     golden: inputs and the outputs they must give, by the contract's names; {} in a file without;
         optionally `audio` [n, samples] with `audio_sample_rate` [1]: the first n golden voices, rendered.
@@ -135,8 +138,23 @@ class Instrument:
     training: Training = dataclasses.field(default_factory=Training)
     encoder_onnx: bytes | None = None
     room: Room | None = None
+    prior: LatentPrior | None = None
     golden: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     content_sha256: str = ""  # as read; writing works it out anew
+
+    def draw_latents(self, n: int, rng: np.random.Generator) -> Latent:
+        """New timbres, latents [n, Z]."""
+        if self.prior is not None:
+            return self.prior.draw_any(n, rng)
+        return rng.normal(size=(n, self.spec.latent_size)).astype(np.float32)
+
+    def draw_latents_for(
+        self, pitch: NDArray[np.floating], velocity: NDArray[np.floating], rng: np.random.Generator
+    ) -> Latent:
+        """A new timbre for each note, latents [n, Z]; pitch [n] MIDI, velocity [n] 0..1."""
+        if self.prior is not None:
+            return self.prior.draw(pitch, velocity, rng)
+        return rng.normal(size=(len(pitch), self.spec.latent_size)).astype(np.float32)
 
     def preset_of_program(self, bank: int, program: int) -> int | None:
         """Which preset a program change asks for; None when there is no such one.
@@ -224,6 +242,8 @@ def instrument_bytes(instrument: Instrument) -> bytes:
     if instrument.room is not None:
         rate = np.array([instrument.room.sample_rate], np.float32)
         members["room.npz"] = pack_arrays({"response": instrument.room.response, "sample_rate": rate})
+    if instrument.prior is not None:
+        members["prior.npz"] = pack_arrays(instrument.prior.arrays())
     manifest = _manifest_json(instrument)
     manifest["content_sha256"] = content_hash(manifest, members)
     return pack_zip({"manifest.json": _dump(manifest), **members})
@@ -328,6 +348,7 @@ def _parse(data: bytes) -> Instrument:
         control_onnx=members["control.onnx"],
         encoder_onnx=members.get("encoder.onnx"),
         room=_room(members["room.npz"]) if "room.npz" in members else None,
+        prior=_prior(members["prior.npz"], spec) if "prior.npz" in members else None,
         presets=_presets(presets, spec),
         golden=_golden(members["golden.npz"], spec),
         content_sha256=manifest["content_sha256"],
@@ -535,6 +556,10 @@ def _room(data: bytes) -> Room:
         raise BadFile("its room response is far too loud, or not finite")
     response.flags.writeable = False
     return Room(response, int(rate[0]))
+
+
+def _prior(data: bytes, spec: SynthSpec) -> LatentPrior:
+    return prior_of(unpack_arrays(data, MEMBER_LIMITS["prior.npz"]), spec.latent_size)
 
 
 def _golden(data: bytes, spec: SynthSpec) -> dict[str, NDArray[Any]]:

@@ -177,7 +177,7 @@ def test_path_length_of_a_straight_space_is_its_slope() -> None:
     player = FakePlayer(lambda z, told, t: np.pad(z, (0, len(t) - len(z))))
     n = 200
     figures = latent.path_length(player, lambda sounds: np.stack([s[: SPEC.latent_size] for s in sounds]), n, 3, quiet)
-    ends = prior_latents(2 * n, SPEC.latent_size, 3).reshape(n, 2, -1)
+    ends = prior_latents(player.instrument, 2 * n, 3).reshape(n, 2, -1)
     assert figures["jitter"] == 0.0
     expected = np.mean(np.sum((ends[:, 1] - ends[:, 0]).astype(float) ** 2, axis=1))
     assert figures["path_length"] == pytest.approx(expected, rel=1e-3)

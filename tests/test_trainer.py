@@ -21,7 +21,7 @@ from noisysynth.train.config import PRESETS
 from noisysynth.train.note_bank import NoteBank
 from noisysynth.train.quick_metrics import evaluate, frechet_distance
 from noisysynth.train.render import render_notes
-from noisysynth.train.trainer import Trainee, TrainingData, train
+from noisysynth.train.trainer import Trainee, TrainingData, encode_all, train
 
 TINY = PRESETS["tiny"]
 
@@ -66,6 +66,18 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(finished: Path, tmp_path:
     assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
 
 
+def test_a_run_of_an_older_version_goes_on(finished: Path, tmp_path: Path) -> None:
+    """Its config lacks what has been added to it since."""
+    run = tmp_path / "run"
+    assert train(training_data(), TINY, run, steps=10, quiet=True, stop=at(5)) == 5
+    for path in checkpoint_paths(run):
+        state = load_checkpoint(path)
+        old = json.loads(state["config"])
+        del old["bfloat16"]
+        torch.save(state | {"config": json.dumps(old)}, path)
+    assert train(training_data(), TINY, run, steps=10, quiet=True, resume=True) == 10
+
+
 def test_finished_run_loads_with_all_that_the_exporter_needs(finished: Path) -> None:
     run = load_run(finished)
     assert run.spec == SPEC
@@ -97,7 +109,7 @@ def test_reconstruction_learns(tmp_path: Path) -> None:
     data = training_data()
     bank = NoteBank(data.held_out, SPEC, INSTRUMENTS)
     untrained = Trainee(SPEC, config)
-    before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6)
+    before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6, encode_all(untrained.encoder, bank))
     train(data, config, tmp_path / "run", steps=120, quiet=True)
     after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
     assert after["level_db"] < 0.5 * before["level_db"]

@@ -7,13 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from noisysynth.train.checkpoint import Latents
 from noisysynth.train.control_features import ControlFeatures
+from noisysynth.train.fit_prior import fit_prior
 from noisysynth.train.losses import reconstruction
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import Frames, NoteBank
 
 _N_COEFFICIENTS = 13
+_PRIOR_NOTES, _PRIOR_ITERATIONS = 1_500, 15  # a second, where the exporter takes ten
 
 
 def trajectory_statistics(frames: Frames, features: ControlFeatures) -> Tensor:
@@ -44,9 +47,22 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return root
 
 
+def _draws(latents: Latents, pitch: Tensor, velocity: Tensor, size: int) -> Tensor:
+    """A latent for each note, [n, size]; the same ones for the same latents."""
+    rng = np.random.default_rng(1)
+    prior = fit_prior(latents.z, latents.pitch, latents.velocity, iterations=_PRIOR_ITERATIONS, most_notes=_PRIOR_NOTES)
+    if prior is None:
+        return torch.from_numpy(rng.normal(size=(len(pitch), size)).astype(np.float32))
+    return torch.from_numpy(prior.draw(pitch.cpu().numpy(), velocity.cpu().numpy(), rng))
+
+
 @torch.no_grad()
-def evaluate(generator: Generator, encoder: Encoder, held_out: NoteBank, train: NoteBank, n: int) -> dict[str, float]:
-    """Reconstruction of up to n held-out notes, and n notes drawn from the prior at their pitches and gates.
+def evaluate(
+    generator: Generator, encoder: Encoder, held_out: NoteBank, train: NoteBank, n: int, latents: Latents
+) -> dict[str, float]:
+    """Reconstruction of up to n held-out notes, and n notes at their pitches and gates from latents drawn anew.
+
+    latents: of all training notes; what is drawn comes from a prior fitted to them, as from the exported instrument's.
 
     harmonics_db, noise_db, level_db, cents: mean reconstruction differences. frechet: of prior notes against
     the held-out ones; frechet_floor: of as many training notes. diversity: mean deviation of the statistics over the
@@ -61,7 +77,7 @@ def evaluate(generator: Generator, encoder: Encoder, held_out: NoteBank, train: 
     mean, _ = encoder(held_out.log_mels(rows))
     rebuilt = real.with_controls(generator(mean, real.pitch, real.velocity, real.time_on, real.time_off))
     terms = reconstruction(rebuilt, real)
-    z = torch.randn(len(rows), generator.spec.latent_size, generator=rng).to(held_out.device)
+    z = _draws(latents, real.pitch, real.velocity, generator.spec.latent_size).to(held_out.device)
     drawn = real.with_controls(generator(z, real.pitch, real.velocity, real.time_on, real.time_off))
     statistics = {
         name: trajectory_statistics(frames, features)

@@ -204,14 +204,17 @@ def _train(
         if not first:
             return {}
         with processes.alone():
-            metrics = evaluate(trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes)
+            latents = encode_all(trainee.ema_encoder, bank)
+            metrics = evaluate(
+                trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes, latents
+            )
             if report is not None:
                 report.metrics(trainee.step, metrics)
                 report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
-            last_checkpoint = save(metrics)
+            last_checkpoint = save(metrics, latents)
         return metrics
 
-    def save(metrics: dict[str, float]) -> Path:
+    def save(metrics: dict[str, float], latents: Latents) -> Path:
         score = metrics.get("frechet", 0.0) / max(metrics.get("frechet_floor", 1.0), 1e-6) + metrics["harmonics_db"]
         best = score < trainee.best_score
         trainee.best_score = min(score, trainee.best_score)
@@ -226,7 +229,7 @@ def _train(
         }
         state = trainee.state() | described | {"training": json.dumps(training), "threads": torch.get_num_threads()}
         path = save_checkpoint(run_dir, state, best=best)
-        save_latents(run_dir, encode_all(trainee.ema_encoder, bank))
+        save_latents(run_dir, latents)
         write_json(run_dir / "run.json", training)
         return path
 
@@ -449,7 +452,10 @@ def _find_checkpoint(run_dir: Path, quiet: bool) -> tuple[Path, dict[str, Any]] 
 def _resume(trainee: Trainee, path: Path, state: dict[str, Any], described: dict[str, str], data: TrainingData) -> Path:
     run_dir = path.parent.parent
     for what, text in described.items():
-        if json.loads(state[what]) != json.loads(text):
+        was = json.loads(state[what])
+        if what == "config":  # a run of an older version lacks what has been added since, and had its default
+            was = TrainConfig.from_json(was).to_json()
+        if was != json.loads(text):
             raise UserError(f"{run_dir} was trained with another {what}; resume with that, or choose another folder")
     trained_on = json.loads(state["training"])
     if trained_on.get("dataset") != data.description.get("dataset"):

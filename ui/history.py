@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 from noisysynth.ui.part_data import PartData
+from noisysynth.ui.user_presets import UserPreset
 
 MOST = 500
 JOIN_S = 1.0  # a drag, or one knob turned in several goes, is one edit
@@ -16,14 +17,16 @@ RACK = -1  # in `part`: of the whole rack
 class Change:
     """What an edit changed, as it was before. `what`: its name in a few words.
 
-    part: whose preset (an index) and values; RACK: the rack's values, and `parts` that came, went or were replaced, as
-    a whole, None for an empty one. side: which of the part's two settings it belongs to.
+    part: whose preset (an index; -1: `stray`, which is in no list, or none) and values; RACK: the rack's values, and
+    `parts` that came, went or were replaced, as a whole, None for an empty one. side: which of the part's two settings
+    it belongs to.
     """
 
     what: str
     part: int
     values: dict[str, float]
     preset: int = -1
+    stray: UserPreset | None = None
     side: str = "A"
     parts: Mapping[int, PartData | None] | None = None
 
@@ -81,6 +84,7 @@ class History:
         if (
             newest is not None
             and change.parts is None
+            and change.stray is None  # in no list, so it can only be had back from here
             and (newest.what, newest.part, newest.side) == (change.what, change.part, change.side)
             and now_s - self._newest_s < JOIN_S
         ):

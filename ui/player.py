@@ -20,6 +20,7 @@ from noisysynth.ui.corners import Corners
 from noisysynth.ui.engine_requests import EngineRequests
 from noisysynth.ui.hands import Hands
 from noisysynth.ui.history import RACK
+from noisysynth.ui.new_timbre import NewTimbres
 from noisysynth.ui.own_presets import OwnPresets
 from noisysynth.ui.part import PLACE, Part, insert_defaults, values_of_sound
 from noisysynth.ui.part_data import RackData
@@ -92,6 +93,7 @@ class Player(QObject):
         self.delete_preset, self.restore_preset = own.delete, own.restore
         self.export_preset, self.import_preset = own.export, own.take_in
         self.trial = Trial(self)
+        self.new_timbres = NewTimbres(self)
         self.hands = hands = Hands(self)
         self.notes, self.bend, self.modulate = hands.notes, hands.bend, hands.modulate
         self.sustain, self.panic = hands.sustain, hands.panic

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from noisysynth.parameters import PARAMETER_INDEX
 from noisysynth.ui.history import RACK, Change, History
 from noisysynth.ui.part import PLACE
+from noisysynth.ui.user_presets import UserPreset
 
 if TYPE_CHECKING:
     from noisysynth.ui.player import Player
@@ -29,14 +30,16 @@ class Undo:
         if self._before is not None:
             yield
             return
-        preset, self._before = self._preset_of(part), {}
+        (preset, stray), self._before = self._chosen_in(part), {}
         try:
             yield
         finally:
             before, self._before = self._before, None
             values = self._values_of(part)
-            if preset != self._preset_of(part) or any(values[each] != value for each, value in before.items()):
-                self.history.add(Change(what, part, before, preset), time.monotonic())
+            now = self._chosen_in(part)
+            other = preset != now[0] or stray is not now[1]
+            if other or any(values[each] != value for each, value in before.items()):
+                self.history.add(Change(what, part, before, preset, stray), time.monotonic())
                 self._player.history_changed.emit()
 
     def note(self, values: dict[str, float], *parameters: str) -> None:
@@ -48,8 +51,12 @@ class Undo:
     def _values_of(self, part: int) -> dict[str, float]:
         return self._player.rack_values if part == RACK else self._player.parts[part].values
 
-    def _preset_of(self, part: int) -> int:
-        return -1 if part == RACK else self._player.parts[part].preset
+    def _chosen_in(self, part: int) -> tuple[int, UserPreset | None]:
+        """The preset's index, or -1 and the one that is in no list."""
+        if part == RACK:
+            return -1, None
+        chosen = self._player.parts[part]
+        return chosen.preset, chosen.stray
 
     def _now(self, change: Change) -> Change:
         """How things are that a change touches."""
@@ -57,7 +64,7 @@ class Undo:
         if change.parts is not None:
             parts = {number: self._player.parts[number].data() for number in change.parts}
         here = {each: values[each] for each in change.values}
-        return Change(change.what, change.part, here, self._preset_of(change.part), change.side, parts)
+        return Change(change.what, change.part, here, *self._chosen_in(change.part), change.side, parts)
 
     def undo(self) -> None:
         """Take back the newest edit, of whatever part; that one is edited then."""
@@ -73,7 +80,7 @@ class Undo:
         player = self._player
         if player.instrument is None or self._still_loading():
             return
-        here = Change("compare", player.chosen, player.part.sound(), player.preset, player.side)
+        here = Change("compare", player.chosen, player.part.sound(), player.preset, player.part.stray, player.side)
         other = self.history.turn(here)
         self._go_to(other, f"{player.side} plays", "")
 
@@ -93,8 +100,9 @@ class Undo:
         if change.part != RACK:
             player.choose_part(change.part)
             part = player.parts[change.part]
-            if change.preset != part.preset:
-                part.preset, part.stray = (change.preset if change.preset < len(part.presets) else -1), None
+            if change.preset != part.preset or change.stray is not part.stray:
+                part.preset = change.preset if change.preset < len(part.presets) else -1
+                part.stray = change.stray
                 player.tell_preset(change.part)
         # In the table's order: what an insert is comes before its values, which it resets.
         values = self._values_of(change.part)

@@ -197,6 +197,7 @@ class Window(QMainWindow):
             ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
+            ("Ctrl+N", player.new_timbres.draw),
             ("Ctrl+Z", player.undo),
             ("Ctrl+Shift+Z", player.redo),
             ("Ctrl+Y", player.redo),

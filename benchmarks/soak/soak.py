@@ -32,6 +32,7 @@ from counting import Counter, Result
 from jack_probe import Probe
 from make_instrument import write_test_instrument
 from note_latency import Repainting
+from restless import Restless
 from tape import TapeReader
 from tqdm import tqdm
 
@@ -49,6 +50,7 @@ MOST_RELEASE_S = 30.0
 WARM_UP = 0.2  # of a run: what memory is compared with
 MOST_GROWTH_MB = 8.0
 SPIN_US = 87
+RESTLESS = ("restless window", "no window")
 
 Work = Callable[[float], None]
 
@@ -216,6 +218,44 @@ def voices(result: Result, scratch: Path, count: int, window: bool) -> None:
         client.panic()
 
 
+def restless(result: Result, scratch: Path, window: bool) -> None:
+    """32 voices, and a window that is paged, resized, minimised, hidden, closed and opened all the time, or none."""
+    with contextlib.ExitStack() as stack:
+        on = stack.enter_context(stage(result.block_size, True, scratch))
+        player = Player(on.client, 32)
+        player.dress()
+        player.start()
+        restless: Restless | None = None
+        if window:
+            os.environ.update(stack.enter_context(servers.virtual_display(scratch / "xvfb.log", 1920, 1080)))
+            os.environ.pop("QT_QPA_PLATFORM", None)
+            restless = Restless(on.client, scratch)
+            stack.callback(lambda: restless.close())
+
+        def work(elapsed: float) -> None:
+            player.work(max(elapsed, 0.0))
+            if restless is not None:
+                restless.work(max(elapsed, 0.0))
+            time.sleep(0.001)
+
+        last = run(result, on, work)
+        beyond = last["missed by the engine"] - last["missed by the empty client"]
+        result.totals["missed beyond the empty client"] = int(beyond)
+        if restless is not None:
+            result.totals |= {f"window {what}": times for what, times in sorted(restless.done.items())}
+        on.client.panic()
+
+
+def _window_costs_nothing(results: list[Result]) -> None:
+    """With the restless window no more blocks are missed than without one, in the same run."""
+    by_name = {result.name: result for result in results if result.complete}
+    if all(name in by_name for name in RESTLESS):
+        with_window, without = (by_name[name].totals["missed beyond the empty client"] for name in RESTLESS)
+        by_name[RESTLESS[0]].bars.append(
+            (f"no more blocks missed than without a window ({with_window} and {without})", with_window <= without)
+        )
+
+
 def _no_more_missed(result: Result, last: dict[str, float]) -> None:
     missed, empty = last["missed by the engine"], last["missed by the empty client"]
     result.bars.append(
@@ -351,6 +391,10 @@ SCENARIOS: dict[str, tuple[str, int, Callable[[Result, Path], None]]] = {
                   lambda result, scratch: voices(result, scratch, 64, True)),
     "256 voices": ("256 voices with noise, filter and effects, 128 frames", 128,
                    lambda result, scratch: voices(result, scratch, 256, False)),
+    "no window": ("32 voices with noise, filter and effects, 128 frames, no window", 128,
+                  lambda result, scratch: restless(result, scratch, False)),
+    "restless window": ("The same with a window paged, resized, minimised, hidden, closed and opened, 128 frames", 128,
+                        lambda result, scratch: restless(result, scratch, True)),
     "torture": ("Random events of every kind, 128 frames", 128, tortured),
 }  # fmt: skip
 
@@ -387,6 +431,7 @@ def main() -> int:
         print("soak: stopped; what was measured is written", file=sys.stderr)
         return 130
     finally:
+        _window_costs_nothing(results)
         report.write([result for result in results if result.series], options.docs)
         print(f"soak: wrote {options.docs / 'soak.md'}")
     return 0 if all(held for result in results for _, held in result.bars) else 1

@@ -45,14 +45,16 @@ class Encoder:
         return np.asarray(mean[0], np.float32)
 
 
-def prior_latents(n: int, size: int, seed: int) -> Latent:
-    """z ~ N(0, I), [n, size]."""
-    return np.random.default_rng([seed, size]).normal(size=(n, size)).astype(np.float32)
+def prior_latents(instrument: Instrument, n: int, seed: int) -> Latent:
+    """Latents [n, Z] from the instrument's prior, for no key in particular."""
+    return instrument.draw_latents(n, np.random.default_rng([seed, n]))
 
 
 def prior_notes(player: Player, conditions: Sequence[Told], seed: int) -> Iterator[tuple[Audio, Told]]:
-    """Each condition played with a latent of its own."""
-    latents = prior_latents(len(conditions), player.instrument.spec.latent_size, seed)
+    """Each condition played with a latent of its own, drawn for its key and velocity."""
+    pitch = np.array([told.pitch for told in conditions])
+    velocity = np.array([told.velocity for told in conditions])
+    latents = player.instrument.draw_latents_for(pitch, velocity, np.random.default_rng([seed, len(conditions)]))
     for z, told in zip(latents, conditions, strict=True):
         yield player.note(z, told), told
 

@@ -284,7 +284,7 @@ class Evaluation:
         presets = self.instrument.presets
         places = np.unique(np.linspace(0, len(presets) - 1, min(len(presets), n // 2)).round().astype(int))
         chosen = [Timbre(presets[i].name, presets[i].latent) for i in places]
-        prior = prior_latents(n - len(chosen), self.instrument.spec.latent_size, _FIRST_SEED)
+        prior = prior_latents(self.instrument, n - len(chosen), _FIRST_SEED)
         return chosen + [Timbre(f"prior {i + 1}", z) for i, z in enumerate(prior)]
 
     def _keyboard(self) -> None:

@@ -33,8 +33,7 @@ def path_length(player: Player, embed: Embed, n: int, seed: int, progress: Progr
     would measure the engine's noise, which is never twice the same: what the same latent played twice differs by is
     measured, too (`jitter`, on the same scale), and taken off.
     """
-    size = player.instrument.spec.latent_size
-    ends = prior_latents(2 * n, size, seed).reshape(n, 2, size)
+    ends = prior_latents(player.instrument, 2 * n, seed).reshape(n, 2, -1)
     places = np.random.default_rng([seed, 1]).uniform(0.0, 1.0 - STEP, n).astype(np.float32)
     sounds: list[Audio] = []
     for (a, b), t in zip(ends, places, strict=True):

@@ -104,7 +104,7 @@ class Search:
 
     def drawn(self, count: int) -> npt.NDArray[np.float32]:
         """Latents [count, Z] from the prior."""
-        return self._rng.standard_normal((count, self.instrument.spec.latent_size)).astype(np.float32)
+        return self.instrument.draw_latents(count, self._rng)
 
     def vectors(self, latents: npt.NDArray[np.float32]) -> Vector:
         """Latents [B, Z] as vectors [B, size], with what else is guessed."""
