@@ -393,7 +393,7 @@ class Window(QMainWindow):
         """Leave undrawn what the machine has no time for."""
         status = self.player.last_status
         self.shedding.tick(
-            time.perf_counter(), time.thread_time(), status.load if status is not None else 0.0,
+            time.monotonic(), time.thread_time(), status.load if status is not None else 0.0,
             self._clock.interval() / 1000.0,
         )  # fmt: skip
         self.morph.pad.set_trail(self.shedding.step.trail)
