@@ -34,7 +34,7 @@ soak: ## play for long on a JACK server; report in docs/soak.md (soak.sh --minut
 
 monkey: ## click, drag, type, drop and quit at random for ten minutes
 	@sh scripts/setup.sh all
-	@QT_QPA_PLATFORM=offscreen NOISYSYNTH_MONKEY_S=600 .venv/bin/python -m pytest -q tests/test_ui_monkey.py
+	@QT_QPA_PLATFORM=offscreen NOISYSYNTH_MONKEY_S=600 .venv/bin/python -m pytest -q -s tests/test_ui_monkey.py
 
 demo: ## type the demo song again (noisysynth/factory/demo.mid)
 	@sh scripts/setup.sh play

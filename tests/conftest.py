@@ -24,6 +24,7 @@ SOUNDFONTS = (
     "/usr/share/sounds/sf2/FluidR3_GM.sf2",
     "/usr/share/soundfonts/FluidR3_GM.sf2",
 )
+pytest.register_assert_rewrite("effect_checks", "sound_checks")
 MARKER_OF_FIXTURE = {"jack_server": "jack", "display": "display", "soundfont": "soundfont"}
 
 

@@ -115,6 +115,12 @@ class FakeEngine(EngineClient):
         elif kind in (EventKind.PANIC, EventKind.ALL_NOTES_OFF):
             self.held.clear()
 
+    def send_events(self, events: NDArray[np.void]) -> None:
+        """Rows of EVENT_DTYPE; when they are to happen is not looked at."""
+        for event in events:
+            kind = EventKind(int(event["kind"]))
+            self.send(kind, int(event["index"]), float(event["value"]), channel=int(event["channel"]))
+
     def set_parameter(self, parameter_id: str, value: float, part: int = 0) -> None:
         self.parameters_set.append((parameter_id, value))
         values = self.values_of[0 if PARAMETERS[PARAMETER_INDEX[parameter_id]].rack else part]

@@ -20,6 +20,7 @@ from noisysynth.ui.display import loses_references
 from noisysynth.ui.player import Player
 from noisysynth.ui.window import Window
 
+OPEN_MS = 30_000  # of sixteen parts, on a busy machine
 OpenWindow = Callable[..., Window]
 
 
@@ -60,7 +61,7 @@ def open_window(qtbot: QtBot, engine: FakeEngine, instrument_file: Path, session
         qtbot.waitExposed(window)
         window.activateWindow()
         if ready:
-            qtbot.waitUntil(lambda: window.player.running and not window._restoring)
+            qtbot.waitUntil(lambda: window.player.running and not window._restoring, timeout=OPEN_MS)
         return window
 
     yield open_it

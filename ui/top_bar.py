@@ -158,7 +158,7 @@ class TopBar(QWidget):
         self.voices = Readout("Voices", 6 * theme.UNIT)
         self.voices.setToolTip("Voices sounding now")
         self.load = Readout("Load", 6 * theme.UNIT)
-        self.load.setToolTip("Share of its time that the audio engine needs; near 100 % it drops out")
+        self.show_shedding(False)
         self.latency = Readout("Latency", 7 * theme.UNIT)
         self.dropouts = Readout("Dropouts", 7 * theme.UNIT)
         self.panic = Button("Panic")
@@ -212,6 +212,11 @@ class TopBar(QWidget):
         self.meter.setFixedWidth((11 if compact else 24) * theme.UNIT)
 
     # what is shown
+
+    def show_shedding(self, on: bool) -> None:
+        """Say that the window draws less than it would."""
+        less = "\nThis machine is short of time: the window draws less, so that the sound goes on" if on else ""
+        self.load.setToolTip(f"Share of its time that the audio engine needs; near 100 % it drops out{less}")
 
     def show_status(self, status: EngineStatus | None) -> None:
         """The readouts; a few times a second is enough to be read."""

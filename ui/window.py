@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from noisysynth.ui.preset_panel import PresetPanel
 from noisysynth.ui.rack_panel import RackPanel
 from noisysynth.ui.references import instrument_reference, resolve_instrument
 from noisysynth.ui.session import Session, load_session, save_session
+from noisysynth.ui.shedding import Shedding
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
 from noisysynth.ui.top_bar import TopBar
@@ -55,7 +57,7 @@ MINIMUM_SIZE = (960, 600)
 DEFAULT_SIZE = (1280, 800)
 FASTEST_CLOCK_HZ = 60.0
 PARAMETER_TICKS = 2  # clock ticks per look at the parameters
-READOUT_HZ = 8.0
+READOUT_TICKS = 8  # between readouts, a multiple of every step's `meters`
 IDLE_MS = 250  # notices are read even while the window is hidden
 AUTOSAVE_MS = 1500
 LONG_START_MS = 5000
@@ -70,6 +72,7 @@ class Window(QMainWindow):
         player.presets_folder = session_file.parent / "presets"
         self._session_file = session_file
         self._ticks = 0
+        self.shedding = Shedding()
         self._restoring = True
         self._gone: PartData | None = None  # what the session had, whose instrument is not there
         self._closed = False
@@ -376,18 +379,35 @@ class Window(QMainWindow):
 
     def _tick(self) -> None:
         self._ticks += 1
+        self._measure()
+        step = self.shedding.step
+        if self._ticks % PARAMETER_TICKS == 0:
+            self.player.poll_parameters()
+        if self._ticks % step.meters == 0:  # between, the engine gathers the peaks
+            self._show_meters()
+        status = self.player.last_status
+        if status is not None and self._ticks % step.views == 0 and not self.rack.isVisible():
+            self.morph.scope.feed(status.sample_rate)
+
+    def _measure(self) -> None:
+        """Leave undrawn what the machine has no time for."""
+        status = self.player.last_status
+        self.shedding.tick(
+            time.monotonic(), time.thread_time(), status.load if status is not None else 0.0,
+            self._clock.interval() / 1000.0,
+        )  # fmt: skip
+        self.morph.pad.set_trail(self.shedding.step.trail)
+
+    def _show_meters(self) -> None:
         status = self.player.status()
         if status is None:
             return
         self.top.meter.feed(status.peak, status.limiter_gain_db)
         if self.rack.isVisible():
             self.rack.feed(status)
-        else:
-            self.morph.scope.feed(status.sample_rate)
-        if self._ticks % PARAMETER_TICKS == 0:
-            self.player.poll_parameters()
-        if self._ticks % max(round(FASTEST_CLOCK_HZ / READOUT_HZ), 1) == 0:
+        if self._ticks % READOUT_TICKS == 0:
             self.top.show_status(status)
+            self.top.show_shedding(self.shedding.level > 0)
 
     def _look(self) -> None:
         """Also gives Python a turn to see Ctrl-C while nothing else happens."""

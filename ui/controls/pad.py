@@ -75,6 +75,7 @@ class Pad(Control):
         self._dragged = False
         self._free = QPointF()
         self._trail: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=256)
+        self._leaves_trail = True
         self._map: QPixmap | None = None
         self._fade = QTimer(self, interval=TRAIL_FRAME_MS)
         self._fade.timeout.connect(self._fade_trail)
@@ -111,6 +112,13 @@ class Pad(Control):
             self._map = None
             self.update()
         self._home = (self._points[index].x, self._points[index].y) if 0 <= index < len(self._points) else (0, 0)
+
+    def set_trail(self, on: bool) -> None:
+        """Whether the way that it came is drawn."""
+        self._leaves_trail = on
+        if not on and self._trail:
+            self._trail.clear()
+            self._update_soon()
 
     def set_weights(self, weights: Sequence[float]) -> None:
         """Share of each point in what sounds; drawn as spokes, and told while the pointer is here."""
@@ -275,7 +283,7 @@ class Pad(Control):
     # the trail
 
     def _leave_trail(self) -> None:
-        if not self.isVisible():
+        if not self.isVisible() or not self._leaves_trail:
             return
         here = (self.x_value, self.y_value)
         if self._trail:
