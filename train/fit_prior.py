@@ -38,7 +38,7 @@ def fit_prior(
     if most_notes is not None and len(x) > most_notes:
         x = x[rng.choice(len(x), most_notes, replace=False)]
     k = max(1, min(MOST_COMPONENTS, len(x) // NOTES_PER_COMPONENT))
-    shares = np.eye(k)[_nearest(x, _spread(x, k, rng))]
+    shares: Array = np.eye(k)[_nearest(x, _spread(x, k, rng))]
     for _ in range(iterations):
         weights, means, covariances = _maximise(x, shares)
         factors = np.linalg.cholesky(covariances)
