@@ -15,7 +15,8 @@ from noisysynth.errors import UserError
 from noisysynth.listening.recording import estimate_gate_s, onset_sample, without_rumble
 from noisysynth.train.clip import Clip, Rejected
 from noisysynth.train.datasets.folder import FolderSource, pitch_of_name
-from noisysynth.train.datasets.nsynth import GATE_S, NSynthSource
+from noisysynth.train.datasets.nsynth import GATE_S, Chosen, NSynthSource
+from noisysynth.train.prepared import prepare
 from noisysynth.train.datasets.soundfont import DEBIAN_SOUNDFONT, SoundFontSource, preset_names
 
 RATE = 22_050
@@ -94,14 +95,14 @@ def test_bad_notes_are_left_out_with_the_reason(tmp_path: Path) -> None:
         soundfile.write(tmp_path / name, samples, RATE, subtype="FLOAT")
     (tmp_path / "broken-060.flac").write_bytes(b"fLaC but not really")
     clips, rejected = everything(FolderSource(tmp_path))
-    assert [clip.note_id for clip in clips] == ["good-060.wav"]
+    assert [clip.note_id for clip in clips] == ["good-060.wav", "nopitch.wav"]
+    assert clips[1].pitch == pytest.approx(60.0, abs=0.05), "found by ear"
     words = {
         "wrong-064.wav": "mislabelled",
         "silent-060.wav": "silent",
         "clipped-060.wav": "clipped",
         "nan-060.wav": "non-finite",
         "empty-060.wav": "empty",
-        "nopitch.wav": "no pitch",
         "broken-060.flac": "unreadable",
     }
     assert rejected.keys() == words.keys()
@@ -195,6 +196,18 @@ def test_nsynth_layout(tmp_path: Path) -> None:
         "lost-060-100": "file is missing",
         "halved": "incomplete entry in examples.json",
     }
+
+
+def test_only_the_chosen_notes_of_nsynth_are_taken(tmp_path: Path) -> None:
+    folder = nsynth_folder(tmp_path / "nsynth")
+    clips, rejected = everything(NSynthSource(folder, chosen=Chosen(lowest=60, highest=84)))
+    assert [clip.pitch for clip in clips] == [62.0]
+    assert rejected["organ_electronic_001-050-100"] == ""
+    clips, rejected = everything(NSynthSource(folder, chosen=Chosen(acoustic=True)))
+    assert clips == []
+    index = prepare(NSynthSource(folder, chosen=Chosen(lowest=60)), tmp_path / "out", SynthSpec(), split_by="notes")
+    assert [note["pitch"] for note in index["notes"]] == [62.0]
+    assert {each["id"] for each in index["rejected"]} == {"lost-060-100", "halved"}, "nobody asked for the others"
 
 
 def test_a_folder_that_is_not_nsynth_is_refused(tmp_path: Path) -> None:

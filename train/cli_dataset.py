@@ -16,7 +16,9 @@ from noisysynth.cli.command import run_command
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
 from noisysynth.train.clip import ClipSource
+from noisysynth.train.data_report import PAGE
 from noisysynth.train.prepared import prepare
+from noisysynth.train.splits import BY
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
             with lock:
                 bar.update(count)
 
-        index = prepare(source, options.out, spec, options.jobs, progress)
+        index = prepare(source, options.out, spec, options.jobs, progress, split_by=options.split)
     if options.json:
         print(json.dumps(_summary(index)))
     else:
@@ -69,6 +71,7 @@ def _report(index: dict[str, Any], out: Path) -> None:
         for reason, count in reasons.most_common():
             example = next(n for n in summary["rejected"] if n["reason"].startswith(reason))
             print(f"  {count} {reason}, for example {example['id']}: {example['reason']}")
+    print(f"what is in it, what was left out and what is odd: {out / PAGE}")
 
 
 def _source(options: argparse.Namespace) -> ClipSource:
@@ -88,9 +91,13 @@ def _source(options: argparse.Namespace) -> ClipSource:
             options.licence,
         )
     if options.kind == "nsynth":
-        from noisysynth.train.datasets.nsynth import nsynth_source
+        from noisysynth.train.datasets.nsynth import Chosen, nsynth_source
 
-        return nsynth_source(options.src, check_pitch=not options.no_pitch_check)
+        return nsynth_source(
+            options.src,
+            check_pitch=not options.no_pitch_check,
+            chosen=Chosen(options.acoustic, *parse_pitches(options.pitches)),
+        )
     from noisysynth.train.datasets.folder import FolderSource
 
     return FolderSource(options.src, options.licence, check_pitch=not options.no_pitch_check, gain_db=options.gain_db)
@@ -113,6 +120,18 @@ def parse_programs(text: str) -> list[int]:
     return list(dict.fromkeys(programs))
 
 
+def parse_pitches(text: str) -> tuple[int, int]:
+    """Lowest and highest of "24-84". UserError on anything else."""
+    low, dash, high = text.partition("-")
+    try:
+        pitches = int(low), int(high if dash else low)
+    except ValueError:
+        pitches = (1, 0)
+    if not 0 <= pitches[0] <= pitches[1] <= 127:
+        raise UserError(f"--pitches wants the lowest and the highest MIDI note, such as 24-84, not {text!r}")
+    return pitches
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noisysynth-dataset",
@@ -125,13 +144,20 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("out", type=Path, metavar="OUT", help="folder for the prepared data")
     common.add_argument("--jobs", type=int, default=2, help="threads (default: %(default)s)")
     common.add_argument("--sample-rate", type=int, default=44_100, help="Hz (default: %(default)s)")
+    common.add_argument(
+        "--split", choices=BY, default=BY[0], help="what is held out: some instruments and notes, or a fifth of the notes"
+    )
     common.add_argument("--json", action="store_true", help="print the summary as JSON, no progress bar")
     checked = argparse.ArgumentParser(add_help=False)
     checked.add_argument("--no-pitch-check", action="store_true", help="trust every pitch label")
     licensed = argparse.ArgumentParser(add_help=False)
     licensed.add_argument("--licence", help="licence of the notes, kept with each of them")
 
-    kinds.add_parser("nsynth", parents=[common, checked], help="NSynth as published: a folder, or a .tfrecord file")
+    nsynth = kinds.add_parser(
+        "nsynth", parents=[common, checked], help="NSynth as published: a folder, or a .tfrecord file"
+    )
+    nsynth.add_argument("--acoustic", action="store_true", help="only the acoustic instruments")
+    nsynth.add_argument("--pitches", default="0-127", metavar="LOW-HIGH", help="MIDI (default: all of %(default)s)")
     folder = kinds.add_parser(
         "folder",
         parents=[common, checked, licensed],

@@ -41,10 +41,10 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class Rejected:
-    """A note that could not be used, and why, for the report."""
+    """A note that could not be used, and why, for the report. "": nobody asked for it, and no report names it."""
 
     note_id: str
-    reason: str
+    reason: str = ""
 
 
 class ClipSource(Protocol):

@@ -3,6 +3,7 @@
 OUT/index.json        format, version, spec, arguments, attribution, notes, rejected
 OUT/shard-00000.npz   harmonics_db [frames, H], noise_db [frames, N], cents [frames], log_mel [T, 80] (all float16)
                       and flac (uint8): the shard's notes one after another; the index says where each begins
+OUT/report.html, .json  what is in it, what was left out and why, what is odd (`data_report`)
 OUT/preparing/        only while unfinished: arguments.json and the index entries of each finished shard
 
 Amplitudes are kept in dB re 1, -140 dB meaning zero, in steps of 1/8 dB, which float16 holds exactly down to -128.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import errno
-import hashlib
 import io
 import json
 import os
@@ -37,14 +37,15 @@ from noisysynth.listening.resampling import resample
 from noisysynth.spec import SynthSpec
 from noisysynth.train.analysis import analyse
 from noisysynth.train.clip import Clip, ClipSource, Rejected
+from noisysynth.train.data_report import PAGE, report_files
+from noisysynth.train.duplicates import duplicates, fingerprint
+from noisysynth.train.note_checks import is_clipped, level_db
+from noisysynth.train.splits import SPLITS, assign_splits
 
 FORMAT = "noisysynth-prepared"
 VERSION = 1
 FLOOR_DB = -140.0
 STEP_DB = 0.125
-SPLITS = ("train", "test_notes", "test_instruments")
-HELD_OUT_SHARE = 0.08
-FEWEST_INSTRUMENTS_TO_HOLD_OUT = 10
 # Silence at the end is dropped, but for a little that shows the note is over.
 SILENCE_DB = -90.0
 KEPT_SILENCE_S = 0.3
@@ -100,16 +101,19 @@ def prepare(
     jobs: int = 2,
     progress: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
+    split_by: str = "instruments",
 ) -> dict[str, Any]:
     """Analyse every clip of `source` into `out`; the finished index.
 
     Called again with the same source, it takes up where it was interrupted, and returns at once when done.
-    progress is told how many notes were dealt with, from worker threads. When `stop` is set, or on Ctrl-C, whole
+    split_by: what is held out, see `assign_splits`. progress is told how many notes were dealt with, from worker threads. When `stop` is set, or on Ctrl-C, whole
     shards stay and KeyboardInterrupt is raised. UserError: `out` holds something else, the disk is full, or no
     note could be used.
     """
     stop = stop or threading.Event()
     arguments = {"version": VERSION, "spec": spec.to_json(), **source.arguments()}
+    if split_by != "instruments":
+        arguments["split_by"] = split_by
     arguments = json.loads(json.dumps(arguments))
     if (out / "index.json").exists():
         index = _read_index(out)
@@ -117,6 +121,8 @@ def prepare(
             raise UserError(f"{out} already holds another data set; choose another folder or delete it")
         if progress:
             progress(len(index["notes"]) + len(index["rejected"]))
+        if not (out / PAGE).exists():  # data of an older version
+            _write_report(out, index)
         return index
     with _disk_errors(out):
         unfinished = _start(out, arguments)
@@ -139,10 +145,17 @@ def prepare(
                 stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        index = _make_index(arguments, spec, source, records)
+        index = _make_index(arguments, spec, source, records, split_by)
         _write_atomically(out / "index.json", json.dumps(index, indent=1).encode())
+        _write_report(out, index)
         shutil.rmtree(unfinished, ignore_errors=True)
     return index
+
+
+def _write_report(out: Path, index: dict[str, Any]) -> None:
+    with _disk_errors(out):
+        for name, data in report_files(out.absolute().name, index).items():
+            _write_atomically(out / name, data)
 
 
 def _start(out: Path, arguments: dict[str, Any]) -> Path:
@@ -186,9 +199,9 @@ def _prepare_batch(
                 arrays, entry = _prepare_note(clip, spec)
             except ValueError as error:
                 refused = Rejected(clip.note_id, str(error))
-        if refused is not None:
+        if refused is not None and refused.reason:
             rejected.append({"id": refused.note_id, "reason": refused.reason})
-        else:
+        elif refused is None:
             entry |= {"shard": number, **{f"first_{name}": start for name, start in starts.items()}}
             starts["frame"] += entry["n_frames"]
             starts["mel"] += entry["n_mels"]
@@ -245,6 +258,9 @@ def _prepare_note(clip: Clip, spec: SynthSpec) -> tuple[dict[str, npt.NDArray[An
         "source": clip.source,
         "licence": clip.licence,
         "peak": peak,
+        "level_db": level_db(audio, spec.sample_rate),
+        "clipped": is_clipped(audio),
+        "fingerprint": fingerprint(arrays["log_mel"]),
         "inharmonicity": track.inharmonicity,
         "n_frames": len(track.cents),
         "n_mels": len(arrays["log_mel"]),
@@ -262,22 +278,18 @@ def _without_silent_end(audio: npt.NDArray[np.float32], rate: int) -> npt.NDArra
 
 
 def _make_index(
-    arguments: dict[str, Any], spec: SynthSpec, source: ClipSource, records: dict[int, dict[str, Any]]
+    arguments: dict[str, Any],
+    spec: SynthSpec,
+    source: ClipSource,
+    records: dict[int, dict[str, Any]],
+    split_by: str,
 ) -> dict[str, Any]:
     notes = [note for number in sorted(records) for note in records[number]["notes"]]
     rejected = [note for number in sorted(records) for note in records[number]["rejected"]]
     if not notes:
         first = f" (the first, {rejected[0]['id']}: {rejected[0]['reason']})" if rejected else ""
         raise UserError(f"no usable note among {len(rejected)}{first}")
-    held_out = _held_out_instruments(sorted({note["instrument"] for note in notes}))
-    for note in notes:
-        if note["instrument"] in held_out:
-            note["split"] = "test_instruments"
-        else:
-            note["split"] = "test_notes" if _chance(note["id"]) < HELD_OUT_SHARE else "train"
-    if not any(note["split"] == "train" for note in notes):
-        for note in notes:
-            note["split"] = "train"
+    assign_splits(notes, duplicates(notes), split_by)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -287,18 +299,6 @@ def _make_index(
         "notes": notes,
         "rejected": rejected,
     }
-
-
-def _held_out_instruments(instruments: list[str]) -> set[str]:
-    if len(instruments) < FEWEST_INSTRUMENTS_TO_HOLD_OUT:
-        return set()
-    count = max(1, round(HELD_OUT_SHARE * len(instruments)))
-    return set(sorted(instruments, key=_chance)[:count])
-
-
-def _chance(text: str) -> float:
-    """A number in 0..1 that depends on nothing but the text, so that splits never move."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2.0**64
 
 
 def _shard_name(number: int) -> str:

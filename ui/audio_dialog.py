@@ -237,8 +237,8 @@ class AudioDialog(QDialog):
             self.latency.setText(f"{status.output_latency_s * 1e3:.1f} ms")
             block_ms = status.block_size / max(status.sample_rate, 1) * 1e3
             self.detail.set_text(
-                f"{status.audio_name}  \u00b7  {status.sample_rate / 1000:g} kHz  \u00b7  "
-                f"{status.block_size} samples = {block_ms:.1f} ms"
+                f"{status.sample_rate / 1000:g} kHz  \u00b7  {status.block_size} samples = {block_ms:.1f} ms  \u00b7  "
+                f"{status.audio_name}"
             )
         else:
             self.latency.setText("no sound device is open")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,52 +15,34 @@ from noisysynth.export.evaluation.embedding import SIZE
 from noisysynth.export.evaluation.evaluate import Gallery, Shown
 from noisysynth.export.evaluation.figures import ROW_NAMES
 from noisysynth.export.evaluation.notes import Audio
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c1c1c; background: #fff; }
-h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13.5px; }
-th, td { padding: .2rem .7rem .2rem 0; text-align: right; border-bottom: 1px solid #e4e4e4; vertical-align: top; }
-th:first-child, td:first-child, td.text { text-align: left; }
-tr.ours { background: #fdf3e7; } .pass { color: #00664b; font-weight: 600; } .miss { color: #b03a00; font-weight: 600; }
-.players { display: flex; flex-wrap: wrap; gap: .6rem 1rem; } .players figure { margin: 0; font-size: 12px; }
-audio { width: 13rem; height: 2rem; display: block; } .ladder audio { width: 6.2rem; } img { max-width: 100%; }
-p.note { color: #555; font-size: 13.5px; max-width: 48rem; }
-"""
-
+from noisysynth.report_page import Cell, document, escaped, image, table
 
 def make_page(about: dict[str, Any], results: dict[str, Any], gallery: Gallery, rate: int) -> str:
     """The page. about: what is shown at the top, by name. Whatever was not measured is left out."""
     title = f"{about.get('Instrument', 'Instrument')}: evaluation"
-    parts = [f"<h1>{_text(title)}</h1>", _facts(about)]
+    parts = [f"<h1>{escaped(title)}</h1>", _facts(about)]
     if not results.get("complete", False):
         parts.append("<p><b>Not complete: it was stopped before everything was measured.</b></p>")
     parts += [_bars(results), _sets(results)]
     for make in (_pitch, _playing, _latent, _further):
         parts.append(make(results))
     parts += _gallery(gallery, rate)
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(title, parts)
 
 
 # --- tables
 
 
 def _facts(about: dict[str, Any]) -> str:
-    return _table((), [(name, _Cell(str(value))) for name, value in about.items()])
+    return table((), [(name, Cell(str(value))) for name, value in about.items()])
 
 
 def _bars(results: dict[str, Any]) -> str:
     rows = []
     for bar in judge(results):
         said = {True: ("pass", "pass"), False: ("miss", "MISS"), None: ("", "not measured")}[bar.passed]
-        rows.append((bar.name, _Cell(bar.wanted), _Cell(bar.value), _Cell(said[1], said[0]), _Cell(bar.remark)))
-    return "<h2>What it must reach</h2>" + _table(("", "bar", "measured", "", ""), rows)
+        rows.append((bar.name, Cell(bar.wanted), Cell(bar.value), Cell(said[1], said[0]), Cell(bar.remark)))
+    return "<h2>What it must reach</h2>" + table(("", "bar", "measured", "", ""), rows)
 
 
 def _sets(results: dict[str, Any]) -> str:
@@ -76,7 +56,7 @@ def _sets(results: dict[str, Any]) -> str:
         "sides; the floor is what other real notes reach at the same N. What is made from held-out notes is compared "
         "with training notes that are new to the embedding, everything else with the held-out notes, so that no note "
         "meets itself. ± is the standard deviation over draws, that in brackets over random subsets.</p>",
-        _image(figures.distances_picture(results), "Frechet distances and coverage"),
+        image(figures.distances_picture(results), "Frechet distances and coverage"),
     ]
     heading = ("", "N", "Frechet", "/ floor", "KID", "density", "coverage", "NDB/K")
     for embedding, words in (
@@ -90,7 +70,7 @@ def _sets(results: dict[str, Any]) -> str:
                     rows.append((name, *_set_cells(sets[key], embedding)))
             if rows:
                 ours = {ROW_NAMES["model"]}
-                parts.append(f"<h3>Against {where}; {words}</h3>" + _table(heading, rows, ours))
+                parts.append(f"<h3>Against {where}; {words}</h3>" + table(heading, rows, ours))
     small = [row["n"] for row in sets.values() if row["n"] < FEW_NOTES]
     if small:
         parts.append(
@@ -115,20 +95,20 @@ def _sets(results: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _set_cells(row: dict[str, Any], embedding: str) -> list[_Cell]:
+def _set_cells(row: dict[str, Any], embedding: str) -> list[Cell]:
     figures_ = row[embedding]
     spread = figures_["spread"] if row["times"] > 1 else {}
 
-    def cell(name: str, digits: int, scale: float = 1.0) -> _Cell:
+    def cell(name: str, digits: int, scale: float = 1.0) -> Cell:
         value = _number(figures_[name], digits, scale)
-        return _Cell(f"{value} ± {_number(spread[name], digits, scale)}" if name in spread and value != "-" else value)
+        return Cell(f"{value} ± {_number(spread[name], digits, scale)}" if name in spread and value != "-" else value)
 
     kid = cell("kid", 3)
     if row["times"] == 1 and kid.text != "-":
-        kid = _Cell(f"{kid.text} ({_number(figures_['kid_deviation'], 3)})")
-    ratio = _Cell(_number(figures_.get("ratio"), 2))
+        kid = Cell(f"{kid.text} ({_number(figures_['kid_deviation'], 3)})")
+    ratio = Cell(_number(figures_.get("ratio"), 2))
     return [
-        _Cell(str(row["n"])),
+        Cell(str(row["n"])),
         cell("frechet", 2),
         ratio,
         kid,
@@ -148,10 +128,10 @@ def _pitch(results: dict[str, Any]) -> str:
     if not rows:
         return ""
     heading = ("", "N", "audible", "median cents", "within 10", "within 50", "within 10, any octave", "wrong octave")
-    picture = _image(figures.keyboard_picture(results), "pitch of every key") if "keyboard" in results else ""
+    picture = image(figures.keyboard_picture(results), "pitch of every key") if "keyboard" in results else ""
     return (
         "<h2>Pitch</h2>"
-        + _table(heading, rows)
+        + table(heading, rows)
         + '<p class="note">Over 20 to 80 % of the gate, of notes that are audible there. '
         "A tracker that is told no pitch finds the octave; where it agrees with the key, the phases of the low "
         "partials give the cents. The first row shows what recordings, which need not be in tune, and the tracker "
@@ -159,13 +139,13 @@ def _pitch(results: dict[str, Any]) -> str:
     )
 
 
-def _pitch_cells(row: dict[str, Any]) -> list[_Cell]:
+def _pitch_cells(row: dict[str, Any]) -> list[Cell]:
     shares = ("within_10", "within_50", "within_10_any_octave", "octave_errors")
     return [
-        _Cell(str(row["n"])),
-        _Cell(_percent(row["audible"])),
-        _Cell(_number(row["median_cents"], 1)),
-        *(_Cell(_percent(row[name])) for name in shares),
+        Cell(str(row["n"])),
+        Cell(_percent(row["audible"])),
+        Cell(_number(row["median_cents"], 1)),
+        *(Cell(_percent(row[name])) for name in shares),
     ]
 
 
@@ -177,7 +157,7 @@ def _playing(results: dict[str, Any]) -> str:
             f"<h3>Velocity</h3><p>{row['monotonic']:.0%} of {row['n']} ladders never get softer when struck harder "
             f"({row['rising']:.1%} of the steps rise; largest fall {row['largest_fall_db']:.1f} dB); median range "
             f"{row['range_db']:.1f} dB. {row['brighter']:.0%} end brighter, by {row['brightness_octaves']:+.2f} "
-            "octaves.</p>" + _image(figures.velocity_picture(results), "loudness over velocity")
+            "octaves.</p>" + image(figures.velocity_picture(results), "loudness over velocity")
         )
     if "gates" in results:
         row = results["gates"]
@@ -187,7 +167,7 @@ def _playing(results: dict[str, Any]) -> str:
             f"{row['released']} still sounding 2 s after the key, {row['silent']} silent. Median release "
             f"{_number(row['release_db_per_s'], 0)} dB/s; largest drift of a 10 s note "
             f"{_number(row['drift_cents'], 1)} cents (of {row['held']} that are audible then).</p>"
-            + _image(figures.gates_picture(results), "levels at every gate")
+            + image(figures.gates_picture(results), "levels at every gate")
         )
     if "sustain" in results and results["sustain"]["n"]:
         row = results["sustain"]
@@ -213,7 +193,7 @@ def _latent(results: dict[str, Any]) -> str:
         fits = ", ".join(f"{name} {value:.2f}" for name, value in row["descriptors"].items())
         parts.append(
             f"<p>{row['n']} ladders of nine steps: descriptors go along a straight line with R² "
-            f"{_number(row['linearity'], 2)} ({_text(fits)}); the largest step is "
+            f"{_number(row['linearity'], 2)} ({escaped(fits)}); the largest step is "
             f"{_number(row['largest_over_mean'], 2)} times the mean one (1 is even).</p>"
         )
     return "<h2>Latent space</h2>" + "\n".join(parts) if parts else ""
@@ -224,19 +204,19 @@ def _further(results: dict[str, Any]) -> str:
     parts = []
     names = {"held_out": "held-out notes", "foreign": "notes of held-out instruments"}
     rows = [
-        (names[key], _Cell(str(row["n"])), *(_Cell(_number(row[name], 3)) for name in ("rebuilt", "ddsp", "ratio")))
+        (names[key], Cell(str(row["n"])), *(Cell(_number(row[name], 3)) for name in ("rebuilt", "ddsp", "ratio")))
         for key, row in results.get("paired", {}).items()
     ]
     if rows:
         parts.append(
             "<h2>Rebuilding recordings</h2>"
-            + _table(("", "N", "encoder", "DDSP fit", "encoder / fit"), rows)
+            + table(("", "N", "encoder", "DDSP fit", "encoder / fit"), rows)
             + '<p class="note">Six-scale spectral distance from the recording: of what the encoder makes of it in one '
             "step, and of its own analysis, the best any control network could do.</p>"
         )
     if results.get("inversion"):
         figures_ = results["inversion"].items()
-        parts.append("<h3>Inversion</h3>" + _table((), [(name, _Cell(_number(value, 3))) for name, value in figures_]))
+        parts.append("<h3>Inversion</h3>" + table((), [(name, Cell(_number(value, 3))) for name, value in figures_]))
     return "\n".join(parts)
 
 
@@ -259,7 +239,7 @@ def _gallery(gallery: Gallery, rate: int) -> list[str]:
     for name, sounds in gallery.ladders:
         players = "".join(_player(audio, str(i + 1), rate, 1.0) for i, audio in enumerate(sounds))
         parts.append(
-            f"<h3>{_text(name)}</h3>{_image(figures.ladder_picture(sounds, rate), name)}"
+            f"<h3>{escaped(name)}</h3>{image(figures.ladder_picture(sounds, rate), name)}"
             f'<div class="players ladder">{players}</div>'
         )
     return parts
@@ -270,7 +250,7 @@ def _shown(shown: Shown, rate: int) -> str:
     gain = 0.9 / max(loudest, 1e-4)  # one gain for all, so that they can be compared
     players = "".join(_player(audio, who, rate, gain) for who, audio in shown.sounds.items())
     return (
-        f"<h3>{_text(shown.title)}</h3>{_image(figures.shown_picture(shown, rate), shown.title)}"
+        f"<h3>{escaped(shown.title)}</h3>{image(figures.shown_picture(shown, rate), shown.title)}"
         f'<div class="players">{players}</div>'
     )
 
@@ -280,38 +260,7 @@ def _player(audio: Audio, label: str, rate: int, gain: float) -> str:
     soundfile.write(out, np.clip(audio * gain, -1.0, 1.0), rate, format="FLAC", subtype="PCM_16")
     source = f"data:audio/flac;base64,{base64.b64encode(out.getvalue()).decode()}"
     audio_element = f'<audio controls preload="none" src="{source}"></audio>'
-    return f"<figure><figcaption>{_text(label)}</figcaption>{audio_element}</figure>"
-
-
-def _image(data: bytes, what: str) -> str:
-    return f'<img alt="{_text(what)}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-
-
-# --- HTML
-
-
-class _Cell:
-    def __init__(self, text: str, css: str = "") -> None:
-        self.text, self.css = text, css
-
-    def __str__(self) -> str:
-        is_text = not self.text[:1].isdigit() and self.text[:1] not in "-+"
-        css = self.css or ("text" if is_text else "")
-        return f'<td class="{css}">{_text(self.text)}</td>' if css else f"<td>{_text(self.text)}</td>"
-
-
-def _table(heading: Sequence[str], rows: Iterable[tuple[Any, ...]], ours: Iterable[str] = ()) -> str:
-    lines = []
-    if heading:
-        lines.append("<tr>" + "".join(f"<th>{_text(each)}</th>" for each in heading) + "</tr>")
-    for name, *cells in rows:
-        start = '<tr class="ours">' if name in ours else "<tr>"
-        lines.append(f"{start}<td>{_text(str(name))}</td>" + "".join(str(cell) for cell in cells) + "</tr>")
-    return "<table>" + "\n".join(lines) + "</table>"
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
+    return f"<figure><figcaption>{escaped(label)}</figcaption>{audio_element}</figure>"
 
 
 def _number(value: float | None, digits: int, scale: float = 1.0) -> str:

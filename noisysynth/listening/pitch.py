@@ -32,10 +32,14 @@ TRACKED_RATE = 100
 
 @dataclasses.dataclass(frozen=True)
 class FoundPitch:
-    """pitch: MIDI, fractional. clarity: 0 for noise, near 1 for a periodic tone."""
+    """pitch: MIDI, fractional. clarity: 0 for noise, near 1 for a periodic tone.
+
+    certainty: by how much it beats the best pitch further away than a semitone, octaves too, as a share of its score.
+    """
 
     pitch: float
     clarity: float
+    certainty: float = 0.0
 
 
 def find_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> FoundPitch:
@@ -57,7 +61,9 @@ def find_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> FoundPitch:
     score = (1.0 - np.clip(aperiodicity, 0.0, 1.0)) * summed
     best = int(score.argmax())
     pitch = _refined(audio, sample_rate, float(pitches[best]))
-    return FoundPitch(pitch, float(np.clip(1.0 - aperiodicity[max(0, best - 2) : best + 3].min(), 0.0, 1.0)))
+    clarity = float(np.clip(1.0 - aperiodicity[max(0, best - 2) : best + 3].min(), 0.0, 1.0))
+    rival = float(score[np.abs(pitches - pitches[best]) > 1.0].max())
+    return FoundPitch(pitch, clarity, 1.0 - rival / max(float(score[best]), 1e-12))
 
 
 def _aperiodicity(audio: Array, f0_hz: Array) -> Array:

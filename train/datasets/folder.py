@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from noisysynth.errors import UserError
+from noisysynth.listening.pitch import LOWEST_PITCH, find_pitch
 from noisysynth.listening.recording import estimate_gate_s, onset_sample, read_note, without_rumble
 from noisysynth.spec import midi_to_hz
 from noisysynth.train.clip import DEFAULT_VELOCITY, Clip, Rejected
 from noisysynth.train.pitch_check import better_pitch
 
+# A pitch that nobody says is taken from these figures of `find_pitch` on; measured in docs/training.md.
+CLEAR, CERTAIN = 0.9, 0.1
 SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}
 NOTES_PER_BATCH = 48
 RINGING = {"struck", "plucked", "pluck", "pizz", "pizzicato", "hit", "percussive"}
@@ -52,7 +56,7 @@ class _Row:
 
     note_id: str
     path: Path
-    pitch: float
+    pitch: float | None  # None: to be found
     velocity: float | None
     gate_s: float | None
     instrument: str
@@ -68,7 +72,7 @@ class FolderSource:
 
     A CSV in the folder with a file and a pitch column decides which files are read and what they are; else names
     do: `violin-060-sustain.flac`, `cello_C#4.wav`, `guitar-060-100.wav` (pitch, velocity), `A4.wav` (instrument:
-    the folder). gain_db brings recordings that were all made as loud as can be down to the level of notes from
+    the folder). Where neither says a pitch it is found by ear, and a doubtful one refused. gain_db brings recordings that were all made as loud as can be down to the level of notes from
     elsewhere. Raises UserError when the folder is missing or holds no such file.
     """
 
@@ -135,8 +139,7 @@ def pitch_of_name(stem: str) -> tuple[float, float | None, str, str] | None:
 
 
 def _row_of_name(folder: Path, path: Path) -> _Row:
-    found = pitch_of_name(path.stem)
-    pitch, velocity, before, after = found or (0.0, None, "", "")
+    pitch, velocity, before, after = pitch_of_name(path.stem) or (None, None, "", "")
     parent = path.parent.name if path.parent != folder else folder.resolve().name
     words = [word for word in re.split(r"[-_ .]+", after.lower()) if word]
     return _Row(
@@ -150,7 +153,6 @@ def _row_of_name(folder: Path, path: Path) -> _Row:
         articulation=" ".join(words),
         source="",
         licence="",
-        problem="" if found else "no pitch in the file name",
     )
 
 
@@ -177,8 +179,10 @@ def _row_of_csv(folder: Path, names: dict[str, str], values: dict[str, Any]) -> 
     if pitch is None:
         named = pitch_of_name(text["pitch"])
         pitch = named[0] if named else None
-    if pitch is None or not 0 <= pitch <= 127:
-        pitch, problem = 0.0, f"no MIDI pitch in the table: {text['pitch'] or 'empty'}"
+    if not text["pitch"]:
+        pitch = None
+    elif pitch is None or not 0 <= pitch <= 127:
+        pitch, problem = None, f"no MIDI pitch in the table: {text['pitch']}"
     path = (folder / text["file"]).resolve()
     if not text["file"] or not path.is_relative_to(folder.resolve()):
         problem = "file is outside the folder"
@@ -212,30 +216,45 @@ def _dynamic(words: list[str]) -> float | None:
     return next((DYNAMICS[word] for word in words if word in DYNAMICS), None)
 
 
+def certain_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> float:
+    """The pitch of a note that nobody labelled, MIDI to a cent. ValueError when it is doubtful."""
+    audio = without_rumble(audio, sample_rate, float(midi_to_hz(LOWEST_PITCH)))
+    found = find_pitch(audio[onset_sample(audio, sample_rate) :], sample_rate)
+    if found.clarity < CLEAR or found.certainty < CERTAIN:
+        why = "it is hardly a tone" if found.clarity < CLEAR else "another pitch fits nearly as well"
+        raise ValueError(
+            f"doubtful pitch: sounds like {found.pitch:.2f} (clarity {found.clarity:.2f}, certainty {found.certainty:.2f}), "
+            f"but {why}; name the file by its pitch"
+        )
+    return round(found.pitch, 2)
+
+
 def _clip(row: _Row, check_pitch: bool, gain: float) -> Clip:
     if row.problem:
         raise ValueError(row.problem)
     audio, rate = read_note(row.path)
-    audio = without_rumble(audio, rate, float(midi_to_hz(row.pitch)))
+    pitch = row.pitch if row.pitch is not None else certain_pitch(audio, rate)
+    audio = without_rumble(audio, rate, float(midi_to_hz(pitch)))
     onset = onset_sample(audio, rate)
     audio = audio[onset:]
-    if check_pitch:
+    if check_pitch and row.pitch is not None:
         better = better_pitch(audio, rate, row.pitch)
         if better is not None:
             raise ValueError(f"mislabelled: labelled {row.pitch:g}, sounds like {better:g}")
     words = set(row.articulation.split())
+    notices = (() if row.gate_s is not None else ("gate estimated",)) + (() if row.pitch is not None else ("pitch found",))
     rings = True if words & RINGING else False if words & SUSTAINED else None
     gate_s = row.gate_s - onset / rate if row.gate_s is not None else estimate_gate_s(audio, rate, rings)
     return Clip(
         audio=audio * np.float32(gain),
         sample_rate=rate,
-        pitch=row.pitch,
+        pitch=pitch,
         velocity=DEFAULT_VELOCITY if row.velocity is None else row.velocity,
         gate_s=round(max(gate_s, 0.0), 4),
         note_id=row.note_id,
         instrument=row.instrument,
         family=row.family,
-        tags=tuple(sorted(words)) + (() if row.gate_s is not None else ("gate estimated",)),
+        tags=tuple(sorted(words)) + notices,
         source=row.source,
         licence=row.licence,
     )

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,27 @@ LONGEST_LEAD_S = 0.05
 ATTRIBUTION = "NSynth dataset, Google Inc. (Engel, Resnick, Roberts, Dieleman, Eck, Simonyan, Norouzi, 2017), CC BY 4.0"
 
 
+class Chosen(NamedTuple):
+    """Which notes are wanted. GANSynth learned from the acoustic ones of MIDI 24 to 84."""
+
+    acoustic: bool = False
+    lowest: int = 0
+    highest: int = 127
+
+    def wants(self, note: _Note) -> bool:
+        return self.lowest <= note.pitch <= self.highest and ("acoustic" in note.tags or not self.acoustic)
+
+    def arguments(self) -> dict[str, Any]:
+        return {} if self == EVERY_NOTE else {"chosen": list(self)}
+
+
+EVERY_NOTE = Chosen()
+
+
 class NSynthSource:
     """Clips of an NSynth split, 64 a batch. Raises UserError when the folder is not NSynth's layout."""
 
-    def __init__(self, folder: Path, check_pitch: bool = True) -> None:
+    def __init__(self, folder: Path, check_pitch: bool = True, chosen: Chosen = EVERY_NOTE) -> None:
         table = folder / "examples.json"
         if not folder.is_dir():
             raise UserError(f"no folder at {folder}; give an unpacked NSynth split (examples.json and audio/)")
@@ -41,6 +58,7 @@ class NSynthSource:
             raise UserError(f"{table} lists no notes")
         self.folder = folder
         self.check_pitch = check_pitch
+        self.chosen = chosen
         self.examples: list[tuple[str, Any]] = sorted(examples.items())
         self.n_notes = len(self.examples)
         self.n_batches = math.ceil(self.n_notes / NOTES_PER_BATCH)
@@ -54,6 +72,7 @@ class NSynthSource:
             "first": self.examples[0][0],
             "last": self.examples[-1][0],
             "check_pitch": self.check_pitch,
+            **self.chosen.arguments(),
         }
 
     def batch(self, index: int) -> Iterator[Clip | Rejected]:
@@ -62,7 +81,10 @@ class NSynthSource:
                 if Path(name).name != name:
                     raise ValueError("bad entry in examples.json")
                 note = _Note(name, example)
-                yield note.clip(*read_note(self.folder / "audio" / f"{name}.wav"), self.check_pitch)
+                if self.chosen.wants(note):
+                    yield note.clip(*read_note(self.folder / "audio" / f"{name}.wav"), self.check_pitch)
+                else:
+                    yield Rejected(name)
             except ValueError as error:
                 yield Rejected(name, str(error))
 
@@ -73,7 +95,7 @@ class NSynthRecordSource:
     Raises UserError when the file is no TFRecord or is cut short.
     """
 
-    def __init__(self, path: Path, check_pitch: bool = True) -> None:
+    def __init__(self, path: Path, check_pitch: bool = True, chosen: Chosen = EVERY_NOTE) -> None:
         try:
             self._offsets = record_offsets(path)
             if not self._offsets:
@@ -85,6 +107,7 @@ class NSynthRecordSource:
             raise UserError(f"{path}: {error}; download it again") from None
         self.path = path
         self.check_pitch = check_pitch
+        self.chosen = chosen
         self._ends = first, last
         self.n_notes = len(self._offsets)
         self.n_batches = math.ceil(self.n_notes / NOTES_PER_BATCH)
@@ -98,6 +121,7 @@ class NSynthRecordSource:
             "first": self._ends[0],
             "last": self._ends[1],
             "check_pitch": self.check_pitch,
+            **self.chosen.arguments(),
         }
 
     def batch(self, index: int) -> Iterator[Clip | Rejected]:
@@ -111,14 +135,18 @@ class NSynthRecordSource:
                 refuse_useless(audio)
                 if not 4_000 <= rate <= 384_000:
                     raise ValueError("bad sample rate")
-                yield _Note(name, _labels(example)).clip(audio, rate, self.check_pitch)
+                note = _Note(name, _labels(example))
+                yield note.clip(audio, rate, self.check_pitch) if self.chosen.wants(note) else Rejected(name)
             except (ValueError, OSError) as error:
                 yield Rejected(name, str(error))
 
 
-def nsynth_source(path: Path, check_pitch: bool = True) -> NSynthSource | NSynthRecordSource:
+def nsynth_source(
+    path: Path, check_pitch: bool = True, chosen: Chosen = EVERY_NOTE
+) -> NSynthSource | NSynthRecordSource:
     """Either form: a folder, or a file."""
-    return NSynthRecordSource(path, check_pitch) if path.is_file() else NSynthSource(path, check_pitch)
+    kind = NSynthRecordSource if path.is_file() else NSynthSource
+    return kind(path, check_pitch, chosen)
 
 
 class _Note:
