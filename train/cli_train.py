@@ -17,8 +17,12 @@ from noisysynth.train.phrases import config as phrases
 
 if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is known to be good
     from noisysynth.train.note_bank import Note
+    from noisysynth.train.note_stream import NoteGroups
+    from noisysynth.train.prepared import PreparedDataset
     from noisysynth.train.trainer import TrainingData
 
+SAMPLE = 2_000  # notes of a stream that are kept to measure with, and to name the places of the latent space
+_CACHE_BYTES = 128 << 20  # notes are read shard by shard
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 2 on bad input, 130 when cut off by a second Ctrl-C."""
@@ -148,12 +152,12 @@ def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfi
 
 
 def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool = False) -> TrainingData:
-    """TrainingData of folders of prepared data, of one spec; at most config.max_notes notes, drawn evenly."""
+    """TrainingData of folders of prepared data, of one spec; of more than config.max_notes notes a stream."""
     from noisysynth.train.prepared import PreparedDataset
     from noisysynth.train.trainer import TrainingData
 
     splits = ("train", "test_instruments") if all_instruments else ("train",)
-    learned = [PreparedDataset(path, split) for path in paths for split in splits]
+    learned = [PreparedDataset(path, split, _CACHE_BYTES) for path in paths for split in splits]
     held_out = [PreparedDataset(path, "test_notes") for path in paths]
     spec = learned[0].spec
     for path, dataset in zip(paths, held_out, strict=True):
@@ -185,13 +189,46 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
             if re.fullmatch(r"program \d+", tag)
         },
     }
+    groups = note_groups(learned, config, with_audio)
     return TrainingData(
         spec=spec,
-        train=notes(learned, config.max_notes),
+        train=notes(learned, config.max_notes if groups is None else min(config.max_notes, SAMPLE)),
+        groups=groups,
         held_out=notes(held_out, max(config.evaluation_notes, 2)),
         instruments=sorted({entry["instrument"] for entry in entries}),
         description=description,
     )
+
+
+def note_groups(datasets: Sequence[PreparedDataset], config: TrainConfig, with_audio: bool) -> NoteGroups | None:
+    """All notes in groups of mixed shards, a quarter of config.max_notes each; None when memory holds them all.
+
+    A shard is read as a whole, so notes are mixed by shards: those of one shard are often of one instrument.
+    """
+    from noisysynth.train.note_stream import GROUPS_AT_ONCE, NoteGroups
+
+    shards: dict[tuple[int, int], list[int]] = {}
+    for number, dataset in enumerate(datasets):
+        for i, entry in enumerate(dataset.entries):
+            shards.setdefault((number, int(entry["shard"])), []).append(i)
+    n_notes = sum(map(len, shards.values()))
+    if n_notes <= config.max_notes:
+        return None
+    order = sorted(shards)
+    random.Random(config.seed).shuffle(order)
+    size = max(1, config.max_notes // GROUPS_AT_ONCE)
+    groups: list[list[tuple[int, int]]] = [[]]
+    for place in order:
+        if sum(len(shards[each]) for each in groups[-1]) >= size:
+            groups.append([])
+        groups[-1].append(place)
+
+    def read(number: int) -> list[Note]:
+        return [
+            datasets[place[0]].note(i, with_audio=with_audio) for place in groups[number] for i in shards[place]
+        ]
+
+    return NoteGroups(len(groups), n_notes, read)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class TrainConfig:
 
     checkpoint_steps: int = 500
     evaluation_notes: int = 192
-    max_notes: int = 6000  # held in memory, about 0.3 MB each
+    max_notes: int = 6000  # held in memory, about 0.6 MB each; of more, a quarter is exchanged now and then
+    steps_per_group: int = 200  # between exchanges: reading must keep up
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -72,7 +73,7 @@ class TrainConfig:
         for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "velocity_notes", "max_notes"):
             if getattr(self, name) < 2:
                 raise UserError(f"config: {name} must be at least 2")
-        for name in ("adversarial_every", "checkpoint_steps"):
+        for name in ("adversarial_every", "checkpoint_steps", "steps_per_group"):
             if getattr(self, name) < 1:
                 raise UserError(f"config: {name} must be at least 1")
         for name in ("generator_width", "whole_frames", "window_frames", "frames_per_note"):

@@ -53,6 +53,7 @@ from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import Frames, Note, NoteBank
+from noisysynth.train.note_stream import NoteGroups, NoteStream
 from noisysynth.train.quick_metrics import evaluate
 from noisysynth.train.report import Report
 
@@ -64,6 +65,7 @@ _FINAL_LEARNING_RATE = 0.03
 class TrainingData:
     """What is learned from: notes to train on, notes held out, and what must be said of their origin.
 
+    groups: all notes to train on, where memory does not hold them; `train` is then an even choice of them, to measure with.
     description: JSON data kept with the run: name, attribution, licence.
     """
 
@@ -72,6 +74,7 @@ class TrainingData:
     held_out: Iterable[Note]
     instruments: Sequence[str]
     description: dict[str, Any]
+    groups: NoteGroups | None = None
 
 
 class Trainee:
@@ -177,7 +180,8 @@ def _train(
     first = processes.rank() == 0
     quiet = quiet or not first
     minutes = config.minutes if minutes is None else minutes
-    bank = NoteBank(data.train, data.spec, data.instruments, config.audio_weight > 0.0, device)
+    sample = NoteBank(data.train, data.spec, data.instruments, config.audio_weight > 0.0, device)
+    stream = _stream(data, config, device)
     held_out = NoteBank(data.held_out, data.spec, data.instruments, device=device)
     trainee = Trainee(data.spec, config, device)
     described = {
@@ -204,9 +208,9 @@ def _train(
         if not first:
             return {}
         with processes.alone():
-            latents = encode_all(trainee.ema_encoder, bank)
+            latents = encode_all(trainee.ema_encoder, sample)
             metrics = evaluate(
-                trainee.ema_generator, trainee.ema_encoder, held_out, bank, config.evaluation_notes, latents
+                trainee.ema_generator, trainee.ema_encoder, held_out, sample, config.evaluation_notes, latents
             )
             if report is not None:
                 report.metrics(trainee.step, metrics)
@@ -222,8 +226,8 @@ def _train(
             **data.description,
             "steps": trainee.step,
             "minutes": round(trainee.elapsed_s / 60.0, 2),
-            "notes": len(bank),
-            "instruments": len(set(bank.instrument.tolist())),
+            "notes": data.groups.n_notes if data.groups is not None else len(sample),
+            "instruments": len(set(sample.instrument.tolist())),
             "metrics": metrics,
             "version": noisysynth.__version__,
         }
@@ -245,6 +249,8 @@ def _train(
             rate = _learning_rate_factor(trainee.step, progress())
             _set_learning_rate(trainee.g_optimizer, config.learning_rate * rate)
             _set_learning_rate(trainee.d_optimizer, config.discriminator_learning_rate * rate)
+
+            bank = sample if stream is None else stream.at(trainee.step)
 
             # Reconstruction: single instants of real notes, from their own latent or from that of another note.
             rows = rng.randint(len(bank), config.reconstruction_notes // processes.count())
@@ -331,11 +337,23 @@ def _train(
         metrics = measure_and_save(None if interrupted else report)
     if report is not None:
         report.close()
+    if stream is not None:
+        stream.close()
     if not quiet:
         print(_figures(trainee.step, metrics) if metrics else "Nothing left to do.")
         if interrupted:
             print(f"Stopped at step {trainee.step}; go on with the same command and --resume.")
     return trainee.step
+
+
+def _stream(data: TrainingData, config: TrainConfig, device: torch.device) -> NoteStream | None:
+    """Of the notes that memory does not hold at once; None where it does."""
+    if data.groups is None:
+        return None
+    keep_audio = config.audio_weight > 0.0
+    return NoteStream(
+        data.groups, data.spec, data.instruments, config.seed, config.steps_per_group, keep_audio, device
+    )
 
 
 @torch.no_grad()
