@@ -81,7 +81,7 @@ def test_a_step_in_a_tone_is_a_click_and_an_onset_is_none() -> None:
 def test_gates_of_a_sound_instrument_have_no_fault() -> None:
     figures = playability.gates(FakePlayer(lambda z, told, t: sine(told, t)), TIMBRES, quiet)
     assert figures["n"] == 2 * len(playability.GATES_S)
-    assert (figures["clicks"], figures["hanging"], figures["silent"]) == (0, 0, 0)
+    assert (figures["clicks"], figures["hanging"], figures["again"], figures["silent"]) == (0, 0, 0, 0)
     assert figures["held"] == 2
     assert figures["drift_cents"] < 0.5
     assert figures["release_db_per_s"] == pytest.approx(174.0, rel=0.2)
@@ -100,6 +100,10 @@ def test_gates_find_a_click_a_hang_a_drift_and_silence() -> None:
     def silent(z: Any, told: Told, t: Any) -> Any:
         return sine(told, t) * (told.gate_s > 0.1)
 
+    def ghost(z: Any, told: Told, t: Any) -> Any:
+        return sine(told, t) + 0.01 * sine(told, t, release_s=100.0) * (np.abs(t - told.gate_s - 0.6) < 0.1)
+
+    assert playability.gates(FakePlayer(ghost), TIMBRES, quiet)["again"] == 2 * len(playability.GATES_S)
     assert playability.gates(FakePlayer(hanging), TIMBRES, quiet)["hanging"] == 2 * len(playability.GATES_S)
     assert playability.gates(FakePlayer(drifting), TIMBRES, quiet)["drift_cents"] == pytest.approx(24.0, abs=3.0)
     assert playability.gates(FakePlayer(silent), TIMBRES, quiet)["silent"] == 4

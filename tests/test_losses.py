@@ -162,6 +162,19 @@ def test_unknown_gate_means_held_and_silence_follows_a_finished_recording() -> N
     assert frames.partials[1, -1].sum() < 1e-4
 
 
+def test_a_released_note_is_known_to_stay_silent() -> None:
+    """Longer than its recording goes on: else nothing says that it must not sound again."""
+    bank = NoteBank([synthetic_note("organ", 60.0, 0.5), synthetic_note("organ", 60.0, None)], SPEC, INSTRUMENTS)
+    frames = bank.scattered(torch.zeros(60, dtype=torch.long), 36, Dice(0))
+    late = frames.time_off > 1.2
+    assert late.any()
+    assert frames.time_off.max() > 1.8
+    assert frames.partials[late].abs().max() == 0.0
+    assert (frames.time_off >= 0.0).float().mean() > 0.25, "most are still where it is let go"
+    unknown = bank.scattered(torch.ones(60, dtype=torch.long), 36, Dice(0))
+    assert unknown.time_off.max() < 0.0
+
+
 def test_bank_refuses_nothing_and_nonsense() -> None:
     with pytest.raises(UserError, match="no notes"):
         NoteBank([], SPEC, INSTRUMENTS)

@@ -24,6 +24,7 @@ _AUDIBLE = 10.0 ** (-72.0 / 20.0)
 _LONGEST_HOLD_S = 3600.0
 _STEADY_DB_PER_S = 1.5
 _LEAST_VIBRATO_CENTS = 2.5
+_QUIET_S = 2  # a released note that has faded is known to be silent for so long, or it may sound again
 
 
 class Note(Protocol):
@@ -91,7 +92,8 @@ class NoteBank:
     """All notes of one split in memory, packed frame after frame, half precision where it is large.
 
     Each note's sustained detune is taken out of its cents: an instrument shall be in tune. Where no gate is known the
-    note counts as held to the end of its recording. A note is silent after a recording that ends in silence.
+    note counts as held to the end of its recording. A note is silent after a recording that ends in silence: until
+    `end` where it is looked at as a whole, until `quiet` where its release is.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
     vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give; vibrato_known: [N].
     The recordings themselves are kept only if asked for.
@@ -112,7 +114,7 @@ class NoteBank:
         recordings: list[Tensor] = []
         columns: dict[str, list[Any]] = {
             name: []
-            for name in ("length", "gate", "end", "mel_length", "pitch", "velocity", "instrument", "decay", "vibrato")
+            for name in ("length", "gate", "end", "quiet", "mel_length", "pitch", "velocity", "instrument", "decay", "vibrato")
         }
         for note in notes:
             cents, partials, noise = (np.asarray(a, np.float32) for a in (note.cents, note.harmonics, note.noise))
@@ -129,6 +131,7 @@ class NoteBank:
                 "length": length,
                 "gate": gate if fades else min(gate, length),
                 "end": max(length, gate + spec.frame_rate // 2) if fades else length,
+                "quiet": max(length, gate + _QUIET_S * spec.frame_rate) if fades else length,
                 "mel_length": len(note.log_mel),
                 "pitch": float(note.pitch),
                 "velocity": float(note.velocity),
@@ -145,7 +148,7 @@ class NoteBank:
         if not columns["length"]:
             raise UserError("the data set has no notes to train on")
         self.cents, self.partials, self.noise, self.log_mel = (torch.cat(packed[name]) for name in packed)
-        self.length, self.gate, self.end, self.mel_length, self.pitch, self.velocity, self.instrument = (
+        self.length, self.gate, self.end, self.quiet, self.mel_length, self.pitch, self.velocity, self.instrument = (
             torch.tensor(columns[name]) for name in list(columns)[:-2]
         )
         self.first = torch.cumsum(self.length, 0) - self.length
@@ -231,14 +234,14 @@ class NoteBank:
         def uniform(n: int) -> Tensor:
             return rng.rand(len(rows), n)
 
-        end, gate = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate))
+        end, gate, quiet = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate, self.quiet))
         rate = self.spec.frame_rate
         on = 1.0 + uniform(n_on).square() * (0.2 * rate)
         body = uniform(n_body) * end
-        off = gate - 0.01 * rate + uniform(n_off).square() * (0.6 * rate)
+        off = gate - 0.01 * rate + uniform(n_off) ** 3 * (_QUIET_S * rate)
         hold = gate * (0.7 + 0.3 * uniform(n_hold)) - 1.0
-        index = torch.cat([on, body, off, hold], dim=1).long()
-        index = torch.minimum(index.clamp(min=0), (end - 1).long())
+        last = torch.cat([x.expand(-1, n) for x, n in ((end, n_on + n_body), (quiet, n_off), (end, n_hold))], dim=1)
+        index = torch.minimum(torch.cat([on, body, off, hold], dim=1), last - 1.0).clamp(min=0.0).long()
         frames = self.at(rows, index)
 
         extra_s = torch.zeros(index.shape, device=self.device)

@@ -15,6 +15,7 @@ CLICK_AROUND_S = 0.1
 # Of the third difference: what is quieter stands out of nothing.
 _CLICK_FLOOR = 1e-3
 _RELEASE_DROP_DB = 30.0
+_AUDIBLE_DB = -60.0
 _LOUDNESS_FFT = 2_048
 
 Audio = NDArray[np.float32]
@@ -56,6 +57,16 @@ def release(audio: Audio, sample_rate: int, gate_s: float) -> tuple[float, float
     n = int(low[0]) if len(low) else len(after) - 1
     drop = at_off - float(after[n])
     return drop / max(n * 0.02, 0.02), fallen
+
+
+def sounds_again_db(audio: Audio, sample_rate: int, gate_s: float) -> float:
+    """How far a released note rises again above what it had fallen to, in dB; what stays under -60 dB is not counted.
+
+    Frames of 20 ms.
+    """
+    levels = level_db(audio, sample_rate, 0.02)
+    after = np.maximum(levels[min(int(gate_s / 0.02) + 1, len(levels) - 1) :], _AUDIBLE_DB)
+    return float((after - np.minimum.accumulate(after)).max())
 
 
 def click_db(audio: Audio, sample_rate: int, from_s: float = 0.0) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release
+from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release, sounds_again_db
 from noisysynth.export.evaluation.notes import RealNote, Told
 from noisysynth.export.evaluation.pitch import INAUDIBLE_DB, Reading, pitch_figures, read_pitch
 from noisysynth.export.evaluation.rendering import Player
@@ -26,6 +26,7 @@ TAIL_S = 2.0
 # Bars. Nothing that the engine plays may stand out of its surroundings further than this.
 CLICK_DB = 6.0
 DRIFT_CENTS = 5.0
+AGAIN_DB = 6.0  # a released note may beat, but not begin anew
 HANG_DB = 20.0  # a released note must have fallen by so much at the end of its tail
 STEADY_DB_PER_S = 1.5  # a recording that loses less is a sustained one
 DEAD_DB = 12.0  # such a note may have lost so much, which is 1.5 dB/s, between its second and its tenth second
@@ -100,11 +101,11 @@ def velocity(player: Player, timbres: Sequence[Timbre], progress: Progress) -> d
 def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict[str, Any]:
     """Every gate from 0.05 to 10 s, a pitch for each timbre in turn.
 
-    silent: short notes that are not heard at all. hanging: released notes that had not fallen by 20 dB after 2 s.
+    silent: short notes that are not heard at all. again: released notes that rise by more than 6 dB again. hanging: released notes that had not fallen by 20 dB after 2 s.
     clicks: notes with one, past the attack. drift_cents: the largest change of a held note's pitch between its second
     second and its tenth. release_db_per_s: median slope. courses: levels in dB of one timbre, by gate.
     """
-    silent = clicks = hanging = released = total = 0
+    silent = clicks = hanging = again = released = total = 0
     worst_click, slopes, drifts = -math.inf, [], []
     courses: dict[str, list[float]] = {}
     rate = player.sample_rate
@@ -120,6 +121,7 @@ def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict
                 released += 1
                 slopes.append(slope)
                 hanging += fallen < HANG_DB
+            again += sounds_again_db(audio, rate, gate_s) > AGAIN_DB
             click = click_db(audio, rate, _ATTACK_S)
             worst_click = max(worst_click, click)
             clicks += click > CLICK_DB
@@ -137,6 +139,7 @@ def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict
         "worst_click_db": worst_click,
         "released": released,
         "hanging": hanging,
+        "again": again,
         "release_db_per_s": float(np.median(slopes)) if slopes else math.nan,
         "held": len(drifts),
         "drift_cents": max(drifts) if drifts else math.nan,
