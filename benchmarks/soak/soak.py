@@ -1,6 +1,6 @@
 """Long runs on a JACK server: does the engine keep every block, and does it survive whatever is sent to it?
 
-    python benchmarks/soak/soak.py [--minutes 10] [--only NAME,...] [--docs DIR]
+    python benchmarks/soak/soak.py [--minutes 10] [--only NAME,...] [--docs DIR] [--awake]
 
 Writes DIR/soak.md, soak.json and images/soak.png, also when it is stopped with Ctrl-C.
 """
@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -68,6 +69,23 @@ class Stage:
     def client(self) -> EngineClient:
         assert self.engine is not None
         return self.engine
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """No processor sleeps: each has a loop of the idle class, which runs only while nothing else wants to.
+
+    A virtual processor that sleeps is given to another machine, and may be a block late when it is woken; a real one that
+    sleeps deeply takes its time, too. This tells what of the missed blocks is that.
+    """
+    loop = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+    spinners = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
 
 
 @contextlib.contextmanager
@@ -405,6 +423,7 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SCENARIOS), help="default: %(default)s")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the loudest click of the torture, and its cause")
+    parser.add_argument("--awake", action="store_true", help="let no processor sleep meanwhile (see `awake`)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and engines end with us
     names = [name.strip() for name in options.only.split(",")]
@@ -419,9 +438,11 @@ def main() -> int:
     try:
         for name in names:
             title, block_size, scenario = SCENARIOS[name]
+            if options.awake:
+                title += ", no processor asleep"
             result = Result(name, title, 60.0 * options.minutes, block_size)
             results.append(result)
-            with tempfile.TemporaryDirectory() as scratch:
+            with tempfile.TemporaryDirectory() as scratch, awake() if options.awake else contextlib.nullcontext():
                 if scenario is tortured:
                     tortured(result, Path(scratch), options.keep)
                 else:

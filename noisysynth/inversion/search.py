@@ -103,8 +103,9 @@ class Search:
         return encode(self.instrument, self.note)
 
     def drawn(self, count: int) -> npt.NDArray[np.float32]:
-        """Latents [count, Z] from the prior."""
-        return self.instrument.draw_latents(count, self._rng)
+        """Latents [count, Z] from the prior, for the note's key."""
+        pitch, velocity = np.full(count, self.note.pitch), self._rng.uniform(0.4, 1.0, count)
+        return self.instrument.draw_latents_for(pitch, velocity, self._rng)
 
     def vectors(self, latents: npt.NDArray[np.float32]) -> Vector:
         """Latents [B, Z] as vectors [B, size], with what else is guessed."""
