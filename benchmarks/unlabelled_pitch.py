@@ -1,4 +1,4 @@
-"""How well are unlabelled notes named? Labelled ones as if they had no label: the share taken, and how many of those are right.
+"""How well are unlabelled notes named? Labelled ones as if they had no label: how many are taken, and how many rightly.
 
     python benchmarks/unlabelled_pitch.py NOTES [--most 400]
 

@@ -13,11 +13,12 @@ from synthetic_notes import tone
 
 from noisysynth.errors import UserError
 from noisysynth.listening.recording import estimate_gate_s, onset_sample, without_rumble
+from noisysynth.spec import SynthSpec
 from noisysynth.train.clip import Clip, Rejected
 from noisysynth.train.datasets.folder import FolderSource, pitch_of_name
 from noisysynth.train.datasets.nsynth import GATE_S, Chosen, NSynthSource
-from noisysynth.train.prepared import prepare
 from noisysynth.train.datasets.soundfont import DEBIAN_SOUNDFONT, SoundFontSource, preset_names
+from noisysynth.train.prepared import prepare
 
 RATE = 22_050
 needs_fluidsynth = pytest.mark.skipif(

@@ -101,7 +101,7 @@ def test_gates_find_a_click_a_hang_a_drift_and_silence() -> None:
         return sine(told, t) * (told.gate_s > 0.1)
 
     def ghost(z: Any, told: Told, t: Any) -> Any:
-        return sine(told, t) + 0.01 * sine(told, t, release_s=100.0) * (np.abs(t - told.gate_s - 0.6) < 0.1)
+        return sine(told, t) + 0.1 * sine(told, t, release_s=100.0) * (np.abs(t - told.gate_s - 0.6) < 0.1)
 
     assert playability.gates(FakePlayer(ghost), TIMBRES, quiet)["again"] == 2 * len(playability.GATES_S)
     assert playability.gates(FakePlayer(hanging), TIMBRES, quiet)["hanging"] == 2 * len(playability.GATES_S)

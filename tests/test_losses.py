@@ -15,10 +15,12 @@ from noisysynth.train.control_features import ControlFeatures
 from noisysynth.train.dice import Dice
 from noisysynth.train.losses import (
     LEAST_DB_PER_VELOCITY,
+    RELEASE_BEATS_DB,
     erb_weights,
     gradient_penalty,
     kl_divergence,
     reconstruction,
+    release_loss,
     sliced_distance_from_normal,
     velocity_loss,
 )
@@ -230,6 +232,16 @@ def test_draws_from_the_prior_are_nearer_to_it_than_clusters_and_shifted_draws()
     assert far > 10.0 * near
     # Along a direction the squared distance is the squared part of the shift in it: on average |shift|^2 / 4.
     assert shifted - near == pytest.approx(0.25, abs=0.1)
+
+
+def test_release_loss_is_what_rises_again() -> None:
+    """Levels of 0, -20, -40, -10 and -30 dB after the release: 30 dB of rise and then 10, less the beats allowed."""
+    levels = torch.tensor([[0.0, -20.0, -40.0, -10.0, -30.0], [0.0, -20.0, -40.0, -60.0, -80.0]])
+    partials = (10.0 ** (levels / 20.0)).unsqueeze(-1)
+    none = torch.zeros_like(levels)
+    frames = Frames(levels[:, 0], levels[:, 0], none, none, none, partials, none.unsqueeze(-1))
+    rises = (30.0 - RELEASE_BEATS_DB) + (10.0 - RELEASE_BEATS_DB)
+    assert float(release_loss(frames)) == pytest.approx(rises / 10.0 / 8.0, rel=1e-3)
 
 
 def test_velocity_loss_wants_a_louder_answer() -> None:

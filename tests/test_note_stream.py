@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import threading
 from pathlib import Path
 
@@ -41,9 +42,9 @@ def test_every_group_comes_equally_often_and_one_goes_at_a_time() -> None:
     stream = stream_of(7)
     windows = [stream.window(move) for move in range(700)]
     seen = collections.Counter(number for window in windows for number in window)
-    assert max(seen.values()) - min(seen.values()) <= GROUPS_AT_ONCE * 2
+    assert max(seen.values()) < 1.06 * min(seen.values())  # at the seams of epochs some meet themselves
     assert all(len(set(window)) == len(window) <= GROUPS_AT_ONCE for window in windows)
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in itertools.pairwise(windows):
         assert len(set(after) - set(before)) <= 1
     assert windows != [stream_of(7, seed=4).window(move) for move in range(700)]
     stream.close()

@@ -145,7 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--jobs", type=int, default=2, help="threads (default: %(default)s)")
     common.add_argument("--sample-rate", type=int, default=44_100, help="Hz (default: %(default)s)")
     common.add_argument(
-        "--split", choices=BY, default=BY[0], help="what is held out: some instruments and notes, or a fifth of the notes"
+        "--split",
+        choices=BY,
+        default=BY[0],
+        help="what is held out: some instruments and notes, or a fifth of the notes",
     )
     common.add_argument("--json", action="store_true", help="print the summary as JSON, no progress bar")
     checked = argparse.ArgumentParser(add_help=False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch takes seconds to load: not before the command line is
 SAMPLE = 2_000  # notes of a stream that are kept to measure with, and to name the places of the latent space
 _CACHE_BYTES = 128 << 20  # notes are read shard by shard
 
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 2 on bad input, 130 when cut off by a second Ctrl-C."""
     options = _parser().parse_args(argv)
@@ -224,9 +225,7 @@ def note_groups(datasets: Sequence[PreparedDataset], config: TrainConfig, with_a
         groups[-1].append(place)
 
     def read(number: int) -> list[Note]:
-        return [
-            datasets[place[0]].note(i, with_audio=with_audio) for place in groups[number] for i in shards[place]
-        ]
+        return [datasets[place[0]].note(i, with_audio=with_audio) for place in groups[number] for i in shards[place]]
 
     return NoteGroups(len(groups), n_notes, read)
 

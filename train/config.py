@@ -34,6 +34,7 @@ class TrainConfig:
     normal_weight: float = 0.5  # all notes together shall lie as the prior does, or its draws meet no instrument
     velocity_weight: float = 0.1  # louder when struck harder, also where no recording says so
     velocity_notes: int = 16
+    release_weight: float = 0.2  # a released note dies away, also where no recording has a release
 
     # The adversarial part begins when reconstruction has found the instruments; it then sharpens and fills the prior.
     warmup_steps: int = 1000

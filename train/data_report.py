@@ -68,8 +68,8 @@ def make_page(name: str, index: dict[str, Any], figures: dict[str, Any]) -> str:
     )
     parts += _list(
         "Odd, but used",
-        "Look at them; what should not be used, take out of the folder or the table, and prepare it anew. Notes that are one "
-        "recording are never held out from one another.",
+        "Look at them; what should not be used, take out of the folder or the table, and prepare it anew. Notes that "
+        "are one recording are never held out from one another.",
         [(each["note"], f"{each['kind']}: {each['words']}") for each in figures["oddities"]],
     )
     return document(f"{name}: prepared notes", parts)

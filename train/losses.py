@@ -18,6 +18,7 @@ _MASKED_DB = -62.0  # under the note's total at that instant, a single partial i
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
 _GLIDE_S = 0.15
 LEAST_DB_PER_VELOCITY = 8.0
+RELEASE_BEATS_DB = 1.5  # partials of a released note may beat
 _NEPER = math.log(10.0) / 10.0
 
 
@@ -117,6 +118,16 @@ def velocity_loss(soft: Frames, loud: Frames) -> Tensor:
     step = (loud.velocity - soft.velocity).clamp(min=1e-3)
     gain_db = (_loudness_db(loud) - _loudness_db(soft)).mean(-1)
     return torch.relu(LEAST_DB_PER_VELOCITY - gain_db / step).mean() / LEAST_DB_PER_VELOCITY
+
+
+def release_loss(released: Frames) -> Tensor:
+    """How far notes rise again after they were let go, in units of 10 dB; frames of each in the order of their times.
+
+    A recording that rings to its end says nothing of a release, and a network that nobody told sounds again.
+    """
+    level = _loudness_db(released)
+    fallen = torch.cummin(level, dim=-1).values
+    return torch.relu(level[:, 1:] - fallen[:, :-1].detach() - RELEASE_BEATS_DB).mean() / 10.0
 
 
 def _loudness_db(frames: Frames) -> Tensor:

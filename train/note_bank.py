@@ -114,7 +114,18 @@ class NoteBank:
         recordings: list[Tensor] = []
         columns: dict[str, list[Any]] = {
             name: []
-            for name in ("length", "gate", "end", "quiet", "mel_length", "pitch", "velocity", "instrument", "decay", "vibrato")
+            for name in (
+                "length",
+                "gate",
+                "end",
+                "quiet",
+                "mel_length",
+                "pitch",
+                "velocity",
+                "instrument",
+                "decay",
+                "vibrato",
+            )
         }
         for note in notes:
             cents, partials, noise = (np.asarray(a, np.float32) for a in (note.cents, note.harmonics, note.noise))

@@ -13,9 +13,6 @@ LOUDEST_WITHIN_S = 0.05
 # A note so far from the median of its instrument, and from that of all notes, is no matter of how hard it was struck.
 ODD_LEVEL_DB = 30.0
 SHORT_S = 0.15
-# So many samples in a row at the very peak are no waveform's but a clipper's.
-FLAT_SAMPLES = 4
-_FLAT = 1e-4
 
 
 class Oddity(NamedTuple):
@@ -33,19 +30,6 @@ def level_db(audio: npt.NDArray[np.float32], sample_rate: int) -> float:
     return round(float(10.0 * np.log10(power.max(initial=0.0) + 1e-14)), 1)
 
 
-def is_clipped(audio: npt.NDArray[np.float32]) -> bool:
-    """Is the top cut off flat, at whatever level? Several runs of samples at the peak."""
-    peak = float(np.abs(audio).max(initial=0.0))
-    if peak < 1e-3:
-        return False
-    runs = 0
-    for sign in (1.0, -1.0):
-        top = np.concatenate(([False], sign * audio >= peak * (1.0 - _FLAT), [False]))
-        edges = np.flatnonzero(np.diff(top.astype(np.int8)))
-        runs += int(np.count_nonzero(edges[1::2] - edges[::2] >= FLAT_SAMPLES))
-    return runs >= 3
-
-
 def oddities(notes: Sequence[dict[str, Any]], groups: Sequence[Sequence[int]], frame_rate: int) -> list[Oddity]:
     """Of index entries; groups: those that are one recording (indices)."""
     found = []
@@ -60,12 +44,12 @@ def oddities(notes: Sequence[dict[str, Any]], groups: Sequence[Sequence[int]], f
             usual = float(np.median(levels[note["instrument"]]))
             if min(abs(level - usual), abs(level - everywhere)) > ODD_LEVEL_DB:
                 found.append(Oddity(note["id"], "level", f"{level:.0f} dB, its instrument's median is {usual:.0f} dB"))
-        if note.get("clipped"):
-            found.append(Oddity(note["id"], "clipped", "its peaks are cut off flat"))
         seconds = note["n_frames"] / frame_rate
         if seconds < SHORT_S:
             found.append(Oddity(note["id"], "short", f"{1000.0 * seconds:.0f} ms of sound"))
     for group in groups:
         ids = [str(notes[i]["id"]) for i in group]
-        found.append(Oddity(ids[0], "duplicate", f"the same recording as {', '.join(ids[1:4])}{' ...' * (len(ids) > 4)}"))
+        found.append(
+            Oddity(ids[0], "duplicate", f"the same recording as {', '.join(ids[1:4])}{' ...' * (len(ids) > 4)}")
+        )
     return found

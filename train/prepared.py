@@ -39,7 +39,7 @@ from noisysynth.train.analysis import analyse
 from noisysynth.train.clip import Clip, ClipSource, Rejected
 from noisysynth.train.data_report import PAGE, report_files
 from noisysynth.train.duplicates import duplicates, fingerprint
-from noisysynth.train.note_checks import is_clipped, level_db
+from noisysynth.train.note_checks import level_db
 from noisysynth.train.splits import SPLITS, assign_splits
 
 FORMAT = "noisysynth-prepared"
@@ -106,9 +106,9 @@ def prepare(
     """Analyse every clip of `source` into `out`; the finished index.
 
     Called again with the same source, it takes up where it was interrupted, and returns at once when done.
-    split_by: what is held out, see `assign_splits`. progress is told how many notes were dealt with, from worker threads. When `stop` is set, or on Ctrl-C, whole
-    shards stay and KeyboardInterrupt is raised. UserError: `out` holds something else, the disk is full, or no
-    note could be used.
+    split_by: what is held out, see `assign_splits`. progress is told how many notes were dealt with, from worker
+    threads. When `stop` is set, or on Ctrl-C, whole shards stay and KeyboardInterrupt is raised. UserError: `out` holds
+    something else, the disk is full, or no note could be used.
     """
     stop = stop or threading.Event()
     arguments = {"version": VERSION, "spec": spec.to_json(), **source.arguments()}
@@ -259,7 +259,6 @@ def _prepare_note(clip: Clip, spec: SynthSpec) -> tuple[dict[str, npt.NDArray[An
         "licence": clip.licence,
         "peak": peak,
         "level_db": level_db(audio, spec.sample_rate),
-        "clipped": is_clipped(audio),
         "fingerprint": fingerprint(arrays["log_mel"]),
         "inharmonicity": track.inharmonicity,
         "n_frames": len(track.cents),

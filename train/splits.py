@@ -14,12 +14,14 @@ FEWEST_INSTRUMENTS_TO_HOLD_OUT = 10
 SHARE_OF_NOTES = 0.2
 
 
-def assign_splits(notes: Sequence[dict[str, Any]], groups: Sequence[Sequence[int]] = (), by: str = "instruments") -> None:
+def assign_splits(
+    notes: Sequence[dict[str, Any]], groups: Sequence[Sequence[int]] = (), by: str = "instruments"
+) -> None:
     """Set `split` of each index entry. It depends on ids and instruments alone, so it never moves.
 
     groups: notes (indices) that are one recording: all are held out where one of them is.
-    by: "instruments" holds some out as a whole, where there are enough, and some notes of the others; "notes" a fifth of the
-    notes.
+    by: "instruments" holds some out as a whole, where there are enough, and some notes of the others; "notes" a fifth
+    of the notes.
     """
     share = SHARE_OF_NOTES if by == "notes" else HELD_OUT_SHARE
     held_out = _held_out_instruments(sorted({note["instrument"] for note in notes})) if by == "instruments" else set()

@@ -45,6 +45,7 @@ from noisysynth.train.losses import (
     kl_divergence,
     reconstruction,
     relativistic_loss,
+    release_loss,
     sliced_distance_from_normal,
     velocity_loss,
 )
@@ -58,6 +59,7 @@ from noisysynth.train.quick_metrics import evaluate
 from noisysynth.train.report import Report
 
 _RAMP_STEPS = 50
+_RELEASE_FRAMES = 8
 _FINAL_LEARNING_RATE = 0.03
 
 
@@ -65,7 +67,8 @@ _FINAL_LEARNING_RATE = 0.03
 class TrainingData:
     """What is learned from: notes to train on, notes held out, and what must be said of their origin.
 
-    groups: all notes to train on, where memory does not hold them; `train` is then an even choice of them, to measure with.
+    groups: all notes to train on, where memory does not hold them; `train` is then an even choice of them, to measure
+    with.
     description: JSON data kept with the run: name, attribution, licence.
     """
 
@@ -268,11 +271,13 @@ def _train(
             sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
             pairs = config.velocity_notes // processes.count()
             normal = sliced_distance_from_normal(z, rng)
-            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, bank.spec, pairs, rng))
+            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, pairs, rng))
+            revived = release_loss(_let_go(generator, z, real.pitch, pairs, rng))
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
             loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
+            loss = loss + config.release_weight * revived
             losses: dict[str, Tensor | float] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
-            losses |= {"normal": normal, "velocity": unanswered}
+            losses |= {"normal": normal, "velocity": unanswered, "release": revived}
 
             if config.audio_weight > 0.0:
                 few = slice(0, config.audio_notes // processes.count())
@@ -351,9 +356,7 @@ def _stream(data: TrainingData, config: TrainConfig, device: torch.device) -> No
     if data.groups is None:
         return None
     keep_audio = config.audio_weight > 0.0
-    return NoteStream(
-        data.groups, data.spec, data.instruments, config.seed, config.steps_per_group, keep_audio, device
-    )
+    return NoteStream(data.groups, data.spec, data.instruments, config.seed, config.steps_per_group, keep_audio, device)
 
 
 @torch.no_grad()
@@ -378,22 +381,40 @@ def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tupl
     )
 
 
-def _struck_twice(
-    generator: Generator, z: Tensor, pitch: Tensor, spec: SynthSpec, n: int, rng: Dice
-) -> tuple[Frames, Frames]:
+def _struck_twice(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Frames, Frames]:
     """Held notes of encoded latents and of latents from the prior, at any pitch, struck softly and harder."""
-    z = torch.cat([z[: n // 2].detach(), rng.randn(n - n // 2, spec.latent_size)])
-    pitch = torch.where(rng.rand(n) < 0.5, pitch[:n], 30.0 + 70.0 * rng.rand(n))
+    z, pitch = _anywhere(z, pitch, n, rng)
     soft = 0.1 + 0.7 * rng.rand(n)
     loud = soft + 0.05 + (0.95 - soft) * rng.rand(n)
     time_on = torch.tensor([0.01, 0.05, 0.25, 0.8], device=z.device).expand(n, -1)
 
     def struck(velocity: Tensor) -> Frames:
-        controls = generator(z, pitch, velocity, time_on, time_on - 2.0)
-        empty = Frames(pitch, velocity, time_on, time_on - 2.0, time_on, time_on.unsqueeze(-1), time_on.unsqueeze(-1))
-        return empty.with_controls(controls)
+        return _played(generator, z, pitch, velocity, time_on, time_on - 2.0)
 
     return struck(soft), struck(loud.clamp(max=1.0))
+
+
+def _let_go(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Dice) -> Frames:
+    """Notes of encoded latents and of latents from the prior, at any pitch, from 40 ms to 2.5 s after their release."""
+    z, pitch = _anywhere(z, pitch, n, rng)
+    gate = 0.05 * torch.exp(4.4 * rng.rand(n)).unsqueeze(-1)  # to 4 s
+    off = 0.04 * torch.exp(4.1 * torch.sort(rng.rand(n, _RELEASE_FRAMES), dim=-1).values)
+    return _played(generator, z, pitch, 0.3 + 0.7 * rng.rand(n), gate + off, off)
+
+
+def _anywhere(z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Tensor, Tensor]:
+    """n latents, half of them these and half from the prior, and pitches, half of them these."""
+    z = torch.cat([z[: n // 2].detach(), rng.randn(n - n // 2, z.shape[-1])])
+    return z, torch.where(rng.rand(n) < 0.5, pitch[:n], 30.0 + 70.0 * rng.rand(n))
+
+
+def _played(
+    generator: Generator, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor
+) -> Frames:
+    """What the generator says of these notes; nothing is known of real ones."""
+    blank = time_on.unsqueeze(-1)
+    empty = Frames(pitch, velocity, time_on, time_off, time_on, blank, blank)
+    return empty.with_controls(generator(z, pitch, velocity, time_on, time_off))
 
 
 def _train_judges(

@@ -75,8 +75,8 @@ class Stage:
 def awake() -> Iterator[None]:
     """No processor sleeps: each has a loop of the idle class, which runs only while nothing else wants to.
 
-    A virtual processor that sleeps is given to another machine, and may be a block late when it is woken; a real one that
-    sleeps deeply takes its time, too. This tells what of the missed blocks is that.
+    A virtual processor that sleeps is given to another machine, and may be a block late when it is woken; a real one
+    that sleeps deeply takes its time, too. This tells what of the missed blocks is that.
     """
     loop = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
     spinners = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(os.cpu_count() or 1)]

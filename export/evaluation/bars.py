@@ -83,9 +83,10 @@ def _played(results: dict[str, Any]) -> list[Bar]:
         bars.append(Bar("gates 0.05 to 10 s", "no click, hang or drift", "-", None))
     else:
         faults = gates["clicks"] + gates["hanging"] + gates["again"] + gates["silent"]
-        bars.append(Bar("gates 0.05 to 10 s: clicks, hangs, ghosts, silence", "none", f"{faults} of {gates['n']}", faults == 0,
+        bars.append(Bar("gates 0.05 to 10 s: clicks, hangs, ghosts, silence", "none", f"{faults} of {gates['n']}",
+                        faults == 0,
                         f"{gates['clicks']} clicks over {CLICK_DB:.0f} dB (worst {gates['worst_click_db']:.1f}), "
-                        f"{gates['hanging']} hang, {gates['again']} sound again, {gates['silent']} silent"))  # fmt: skip
+                        f"{gates['hanging']} hang, {gates['again']} again, {gates['silent']} silent"))  # fmt: skip
         if gates["held"]:
             bars.append(Bar("pitch drift of a 10 s note", f"<= {DRIFT_CENTS:.0f} cents",
                             f"{gates['drift_cents']:.1f} cents", at_most(gates["drift_cents"], DRIFT_CENTS),

@@ -17,6 +17,7 @@ from noisysynth.export.evaluation.figures import ROW_NAMES
 from noisysynth.export.evaluation.notes import Audio
 from noisysynth.report_page import Cell, document, escaped, image, table
 
+
 def make_page(about: dict[str, Any], results: dict[str, Any], gallery: Gallery, rate: int) -> str:
     """The page. about: what is shown at the top, by name. Whatever was not measured is left out."""
     title = f"{about.get('Instrument', 'Instrument')}: evaluation"

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release, sounds_again_db
+from noisysynth.export.evaluation.envelopes import (
+    brightness_hz,
+    click_db,
+    level_db,
+    loudness_db,
+    release,
+    sounds_again_db,
+)
 from noisysynth.export.evaluation.notes import RealNote, Told
 from noisysynth.export.evaluation.pitch import INAUDIBLE_DB, Reading, pitch_figures, read_pitch
 from noisysynth.export.evaluation.rendering import Player
@@ -101,9 +108,10 @@ def velocity(player: Player, timbres: Sequence[Timbre], progress: Progress) -> d
 def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict[str, Any]:
     """Every gate from 0.05 to 10 s, a pitch for each timbre in turn.
 
-    silent: short notes that are not heard at all. again: released notes that rise by more than 6 dB again. hanging: released notes that had not fallen by 20 dB after 2 s.
-    clicks: notes with one, past the attack. drift_cents: the largest change of a held note's pitch between its second
-    second and its tenth. release_db_per_s: median slope. courses: levels in dB of one timbre, by gate.
+    silent: short notes that are not heard at all. again: released notes that rise by more than 6 dB again. hanging:
+    released notes that had not fallen by 20 dB after 2 s. clicks: notes with one, past the attack. drift_cents: the
+    largest change of a held note's pitch between its second second and its tenth. release_db_per_s: median slope.
+    courses: levels in dB of one timbre, by gate.
     """
     silent = clicks = hanging = again = released = total = 0
     worst_click, slopes, drifts = -math.inf, [], []

@@ -72,8 +72,9 @@ class FolderSource:
 
     A CSV in the folder with a file and a pitch column decides which files are read and what they are; else names
     do: `violin-060-sustain.flac`, `cello_C#4.wav`, `guitar-060-100.wav` (pitch, velocity), `A4.wav` (instrument:
-    the folder). Where neither says a pitch it is found by ear, and a doubtful one refused. gain_db brings recordings that were all made as loud as can be down to the level of notes from
-    elsewhere. Raises UserError when the folder is missing or holds no such file.
+    the folder). Where neither says a pitch it is found by ear, and a doubtful one refused. gain_db brings recordings
+    that were all made as loud as can be down to the level of notes from elsewhere. Raises UserError when the folder is
+    missing or holds no such file.
     """
 
     def __init__(
@@ -223,8 +224,8 @@ def certain_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> float:
     if found.clarity < CLEAR or found.certainty < CERTAIN:
         why = "it is hardly a tone" if found.clarity < CLEAR else "another pitch fits nearly as well"
         raise ValueError(
-            f"doubtful pitch: sounds like {found.pitch:.2f} (clarity {found.clarity:.2f}, certainty {found.certainty:.2f}), "
-            f"but {why}; name the file by its pitch"
+            f"doubtful pitch: sounds like {found.pitch:.2f} (clarity {found.clarity:.2f}, certainty "
+            f"{found.certainty:.2f}), but {why}; name the file by its pitch"
         )
     return round(found.pitch, 2)
 
@@ -242,7 +243,9 @@ def _clip(row: _Row, check_pitch: bool, gain: float) -> Clip:
         if better is not None:
             raise ValueError(f"mislabelled: labelled {row.pitch:g}, sounds like {better:g}")
     words = set(row.articulation.split())
-    notices = (() if row.gate_s is not None else ("gate estimated",)) + (() if row.pitch is not None else ("pitch found",))
+    notices = (() if row.gate_s is not None else ("gate estimated",)) + (
+        () if row.pitch is not None else ("pitch found",)
+    )
     rings = True if words & RINGING else False if words & SUSTAINED else None
     gate_s = row.gate_s - onset / rate if row.gate_s is not None else estimate_gate_s(audio, rate, rings)
     return Clip(
