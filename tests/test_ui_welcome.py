@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fake_engine import FakeEngine
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from noisysynth.events import EventKind
+from noisysynth.factory import default_instrument
 from noisysynth.ui.first_start import FirstStart
 from noisysynth.ui.player import Player
 from noisysynth.ui.welcome import place_beside
@@ -148,3 +150,20 @@ class TestFirstStart:
     def test_a_usual_start_shows_no_bar(self, window: Window, qtbot: QtBot) -> None:
         qtbot.wait(300)
         assert not window.status_line.progress.isVisible()
+
+
+def test_the_very_first_start_opens_the_factory_instrument_of_choice(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window(ready=False, instrument=None)
+    assert window.top.latency.text != "off", "while the instrument is being read nothing is wrong"
+    qtbot.waitUntil(lambda: window.player.instrument is not None, timeout=20_000)
+    assert window.player.instrument_path == default_instrument()
+
+
+def test_it_says_that_no_sound_device_is_open(qtbot: QtBot, instrument_file: Path, tmp_path: Path) -> None:
+    window = Window(Player(lambda: FakeEngine(sound=False)), tmp_path / "session.json")
+    qtbot.addWidget(window)
+    window.restore(instrument_file)
+    window.show()
+    window.welcome_if_new()
+    qtbot.waitUntil(lambda: "no sound device is open" in window.welcome.text.text())
+    window.close()

@@ -224,7 +224,8 @@ class TopBar(QWidget):
             waiting = "\u2013"
             for readout in (self.voices, self.load, self.dropouts):
                 readout.set_text(waiting)
-            self.latency.set_text("starting" if self._player.starting else "off", alarm=not self._player.starting)
+            coming = self._player.starting or bool(self._player.rack.loading)
+            self.latency.set_text("starting" if coming else "off", alarm=not coming)
             self._dropouts_seen = 0
             return
         self.voices.set_text(str(status.voices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import time
@@ -23,7 +24,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from noisysynth.engine.messages import AudioChoice
-from noisysynth.factory import factory_instruments
+from noisysynth.errors import UserError
+from noisysynth.factory import default_instrument
 from noisysynth.ui import theme
 from noisysynth.ui.audio_dialog import AudioDialog
 from noisysynth.ui.computer_keyboard import ComputerKeyboard
@@ -61,6 +63,7 @@ READOUT_TICKS = 8  # between readouts, a multiple of every step's `meters`
 IDLE_MS = 250  # notices are read even while the window is hidden
 AUTOSAVE_MS = 1500
 LONG_START_MS = 5000
+NO_DEVICE = "There is no sound: no sound device is open. Choose one with Audio & MIDI, at the top right."
 
 
 class Window(QMainWindow):
@@ -301,7 +304,8 @@ class Window(QMainWindow):
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:
-            factory = next(iter(factory_instruments()), None)
+            with contextlib.suppress(UserError):  # there is none: told below
+                factory = default_instrument()
         rack = session.rack
         self._gone = None if instrument is not None else _gone(rack)
         if instrument is not None:
@@ -313,6 +317,7 @@ class Window(QMainWindow):
             self.status_line.show_notice("no instrument yet: open one with the button at the top left (Ctrl+O)")
             return
         self.player.rack.load(rack, fallback=factory, done=self._restored)
+        self.top.show_status(None)  # starting
 
     def _restored(self, _: bool) -> None:
         self._restoring = False
@@ -415,6 +420,8 @@ class Window(QMainWindow):
             self.player.status()
         if self.player.starting or self._first_start.share is not None:
             self._show_first_start()
+        elif self.player.last_status is not None:
+            self.welcome.wait("" if self.player.last_status.audio_running else NO_DEVICE)
         self.player.poll_notices()
         self.player.poll_learned()
 

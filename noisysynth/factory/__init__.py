@@ -8,7 +8,7 @@ from noisysynth.errors import UserError
 
 FOLDER = Path(__file__).parent
 DEMO_SONG = FOLDER / "demo.mid"
-FIRST = "chameleon.noisy"  # it knows every General MIDI program
+FIRST = "chameleon.noisy"  # its single sounds are the clearest
 
 
 def factory_instruments() -> list[Path]:
