@@ -39,7 +39,7 @@ def test_what_sounds_is_what_was_drawn(window: Window, engine: FakeEngine) -> No
     expected = player.instrument.draw_latents(1, np.random.default_rng(4))[0]
     np.testing.assert_allclose(sounding(window, engine), expected, atol=1e-4)
     assert player.values["amp_release"] == pytest.approx(2.0), "envelopes stay"
-    assert player.preset_name.startswith("New, near ")
+    assert player.preset_name.startswith("Near ")
     assert engine.notes_on, "it is heard"
 
 

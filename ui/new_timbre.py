@@ -34,7 +34,7 @@ class NewTimbres:
         latent = part.instrument.draw_latents(1, self._rng)[0]
         kept = {key: value for key, value in part.sound().items() if key not in _ITS_OWN}
         nearest = min(part.instrument.presets, key=lambda preset: float(np.square(preset.latent - latent).sum()))
-        preset = part.preset_of(f"New, near {nearest.name}", latent, kept)
+        preset = part.preset_of(f"Near {nearest.name}", latent, kept)
         if preset is None:
             return
         with player.changes.edit(WHAT, player.chosen):
