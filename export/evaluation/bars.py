@@ -83,7 +83,7 @@ def _played(results: dict[str, Any]) -> list[Bar]:
         bars.append(Bar("gates 0.05 to 10 s", "no click, hang or drift", "-", None))
     else:
         faults = gates["clicks"] + gates["hanging"] + gates["again"] + gates["silent"]
-        bars.append(Bar("gates 0.05 to 10 s: clicks, hangs, ghosts, silence", "none", f"{faults} of {gates['n']}",
+        bars.append(Bar("gates 0.05 to 10 s: faults", "none", f"{faults} of {gates['n']}",
                         faults == 0,
                         f"{gates['clicks']} clicks over {CLICK_DB:.0f} dB (worst {gates['worst_click_db']:.1f}), "
                         f"{gates['hanging']} hang, {gates['again']} again, {gates['silent']} silent"))  # fmt: skip
