@@ -35,7 +35,7 @@ TINY = evaluate.Settings(
 
 
 class Tones:
-    """Short tones of twelve instruments, each with its own balance of two partials."""
+    """Short tones of twelve instruments, each with its own balance of two partials and one partial of its own."""
 
     n_notes = 108
     n_batches = 1
@@ -50,7 +50,8 @@ class Tones:
             t = np.arange(RATE // 4) / RATE
             phase = 2 * np.pi * 440.0 * 2 ** ((pitch - 69) / 12) * t
             envelope = np.minimum(t / 0.005, 1.0) * np.exp(-np.maximum(t - 0.15, 0.0) / 0.02)
-            audio = 0.3 * envelope * (np.sin(phase) + 0.08 * instrument * np.sin(2 * phase))
+            own = 0.1 * np.sin((3 + instrument) * phase)  # or they would be one recording
+            audio = 0.3 * envelope * (np.sin(phase) + 0.08 * instrument * np.sin(2 * phase) + own)
             yield Clip(
                 audio.astype(np.float32), RATE, pitch, 0.4 + 0.2 * (i % 3), 0.15, f"tone{i}", f"tone{instrument}"
             )
