@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
-from noisysynth.train.prepared import SPLITS, PreparedDataset, PreparedNote
+from noisysynth.train.prepared import PreparedDataset, PreparedNote
+from noisysynth.train.splits import SPLITS
 
 LONGEST_S = 4.0
 RING_OUT_S = 1.0
