@@ -199,6 +199,10 @@ class Desk:
         assert client is not None
         return client.status().underruns, int(self.ear.row["skipped"])
 
+    def forget(self) -> None:
+        """Take what `both` has kept anew."""
+        self._kept.clear()
+
     def both(
         self, parameter_id: str, before: float, after: float, gesture: Gesture = HELD, seconds: float = 0.14,
         given: Mapping[str, float] | None = None, strip: bool = False, part: int = 0, shown: float | None = None,
