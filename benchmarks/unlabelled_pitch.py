@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from noisysynth.listening.pitch import LOWEST_PITCH, find_pitch
-from noisysynth.listening.recording import onset_sample, read_note, without_rumble
-from noisysynth.spec import midi_to_hz
-from noisysynth.train.datasets.folder import CERTAIN, CLEAR, FolderSource
+from noisysynth.listening.recording import read_note
+from noisysynth.train.datasets.folder import CERTAIN, CLEAR, FolderSource, heard_pitch
 
 RIGHT = 0.5  # semitones
 
@@ -33,9 +31,7 @@ def main() -> None:
         row = rows[i]
         assert row.pitch is not None
         try:
-            audio, rate = read_note(row.path)
-            audio = without_rumble(audio, rate, float(midi_to_hz(LOWEST_PITCH)))
-            found = find_pitch(audio[onset_sample(audio, rate) :], rate)
+            found = heard_pitch(*read_note(row.path))
         except ValueError:
             continue
         readings.append((found.pitch - row.pitch, found.clarity, found.certainty))

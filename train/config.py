@@ -62,7 +62,7 @@ class TrainConfig:
 
     checkpoint_steps: int = 500
     evaluation_notes: int = 192
-    max_notes: int = 6000  # held in memory, about 0.6 MB each; of more, a quarter is exchanged now and then
+    max_notes: int = 6000  # held in memory, about 0.3 MB each; of more, a quarter is exchanged now and then
     steps_per_group: int = 200  # between exchanges: reading must keep up
 
     def __post_init__(self) -> None:

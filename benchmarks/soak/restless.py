@@ -23,17 +23,12 @@ class Restless:
         self._random = random.Random(seed)
         self._due = 0.0
         self._painter = Repainting(client, default_instrument(), scratch)
-        self._repaints = 0
         self.done: dict[str, int] = {}
         self._deeds: tuple[tuple[str, Callable[[], None]], ...] = (
             ("paged", self._page), ("paged", self._page), ("paged", self._page), ("viewed", self._view),
             ("resized", self._resize), ("resized", self._resize), ("minimised", self._minimise),
             ("hidden", self._hide), ("closed and opened", self._reopen),
         )  # fmt: skip
-
-    @property
-    def repaints(self) -> int:
-        return self._repaints + self._painter.repaints
 
     def work(self, elapsed: float) -> None:
         self._painter.work()
@@ -68,6 +63,5 @@ class Restless:
         self._painter.window.hide()
 
     def _reopen(self) -> None:
-        self._repaints += self._painter.repaints
         self._painter.close()
         self._painter = Repainting(self._client, default_instrument(), self._scratch)

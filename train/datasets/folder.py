@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noisysynth.errors import UserError
-from noisysynth.listening.pitch import LOWEST_PITCH, find_pitch
+from noisysynth.listening.pitch import LOWEST_PITCH, FoundPitch, find_pitch
 from noisysynth.listening.recording import estimate_gate_s, onset_sample, read_note, without_rumble
 from noisysynth.spec import midi_to_hz
 from noisysynth.train.clip import DEFAULT_VELOCITY, Clip, Rejected
@@ -217,10 +217,15 @@ def _dynamic(words: list[str]) -> float | None:
     return next((DYNAMICS[word] for word in words if word in DYNAMICS), None)
 
 
+def heard_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> FoundPitch:
+    """What a note [samples] of which nothing is known sounds like. ValueError when there is nothing to hear."""
+    audio = without_rumble(audio, sample_rate, float(midi_to_hz(LOWEST_PITCH)))
+    return find_pitch(audio[onset_sample(audio, sample_rate) :], sample_rate)
+
+
 def certain_pitch(audio: npt.NDArray[np.float32], sample_rate: int) -> float:
     """The pitch of a note that nobody labelled, MIDI to a cent. ValueError when it is doubtful."""
-    audio = without_rumble(audio, sample_rate, float(midi_to_hz(LOWEST_PITCH)))
-    found = find_pitch(audio[onset_sample(audio, sample_rate) :], sample_rate)
+    found = heard_pitch(audio, sample_rate)
     if found.clarity < CLEAR or found.certainty < CERTAIN:
         why = "it is hardly a tone" if found.clarity < CLEAR else "another pitch fits nearly as well"
         raise ValueError(
