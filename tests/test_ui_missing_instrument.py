@@ -145,7 +145,7 @@ def test_a_sessions_instrument_that_moved_is_found_again(
     monkeypatch.setattr(missing_instrument.Path, "home", lambda: tmp_path / "home")
     moved = write_test_instrument(tmp_path / "home" / "Downloads" / "Grand.noisy", name="Grand")
     replacement = write_test_instrument(tmp_path / "Factory.noisy", name="Factory")
-    monkeypatch.setattr("noisysynth.ui.window.factory_instruments", lambda: [replacement])
+    monkeypatch.setattr("noisysynth.factory.factory_instruments", lambda: [replacement])
     last = open_window(instrument=moved).player.presets[1].name
     part = PartData(str(tmp_path / "gone" / "Grand.noisy"), "Grand", last)
     save_session(session_file, Session(RackData({0: part})))

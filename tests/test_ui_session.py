@@ -168,7 +168,7 @@ def test_a_vanished_instrument_is_told_and_replaced(
     open_window: OpenWindow, session_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replacement = write_test_instrument(tmp_path / "Factory.noisy", name="Factory")
-    monkeypatch.setattr("noisysynth.ui.window.factory_instruments", lambda: [replacement])
+    monkeypatch.setattr("noisysynth.factory.factory_instruments", lambda: [replacement])
     save_session(session_file, Session(one(str(tmp_path / "gone.noisy"), "Reed")))
     window = open_window(instrument=None)
     assert any("gone.noisy" in line for line in window.status_line.lines)
@@ -179,7 +179,7 @@ def test_a_broken_instrument_is_told_and_replaced(
     open_window: OpenWindow, session_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replacement = write_test_instrument(tmp_path / "Factory.noisy", name="Factory")
-    monkeypatch.setattr("noisysynth.ui.window.factory_instruments", lambda: [replacement])
+    monkeypatch.setattr("noisysynth.factory.factory_instruments", lambda: [replacement])
     broken = tmp_path / "broken.noisy"
     broken.write_bytes(b"PK\x03\x04")
     save_session(session_file, Session(one(str(broken))))
@@ -191,7 +191,7 @@ def test_a_broken_instrument_is_told_and_replaced(
 def test_no_instrument_at_all_still_opens(
     open_window: OpenWindow, session_file: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr("noisysynth.ui.window.factory_instruments", list)
+    monkeypatch.setattr("noisysynth.factory.factory_instruments", list)
     window = open_window(ready=False, instrument=None)
     assert "no instrument" in window.status_line.notice.text
     window.player.step_preset(1)
