@@ -41,6 +41,10 @@ class LatentPrior:
 
     def draw(self, pitch: Array, velocity: Array, rng: np.random.Generator) -> NDArray[np.float32]:
         """A latent [n, Z] for each note; pitch [n] MIDI, velocity [n] 0..1."""
+        return self.at(pitch, velocity, rng.random(len(pitch)), rng.normal(size=(len(pitch), self.latent_size)))
+
+    def at(self, pitch: Array, velocity: Array, uniform: Array, normal: Array) -> NDArray[np.float32]:
+        """`draw`, with the chance from outside: uniform [n] 0..1 picks the Gaussian, normal [n, Z] the place in it."""
         wanted = conditions(pitch, velocity)
         c = N_CONDITIONS
         lower = self.factors[:, :c, :c].astype(np.float64)
@@ -48,16 +52,17 @@ class LatentPrior:
         inner = np.linalg.solve(lower[:, None], gaps[..., None])[..., 0]  # [K, n, c]
         volume = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(-1)
         score = np.log(self.weights + 1e-30) - volume - 0.5 * np.square(inner).sum(-1).T  # [n, K]
-        chosen = _pick(score, rng)
-        return self._latents(chosen, inner[chosen, np.arange(len(chosen))], rng)
+        chosen = _pick(score, uniform)
+        return self._latents(chosen, inner[chosen, np.arange(len(chosen))], normal)
 
     def draw_any(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Latents [n, Z] of any key and velocity."""
-        chosen = _pick(np.broadcast_to(np.log(self.weights + 1e-30), (n, len(self.weights))), rng)
-        return self._latents(chosen, rng.normal(size=(n, N_CONDITIONS)), rng)
+        score = np.broadcast_to(np.log(self.weights + 1e-30), (n, len(self.weights)))
+        chosen, inner = _pick(score, rng.random(n)), rng.normal(size=(n, N_CONDITIONS))
+        return self._latents(chosen, inner, rng.normal(size=(n, self.latent_size)))
 
-    def _latents(self, chosen: NDArray[np.int64], inner: Array, rng: np.random.Generator) -> NDArray[np.float32]:
-        unit = np.concatenate([inner, rng.normal(size=(len(chosen), self.latent_size))], axis=1)
+    def _latents(self, chosen: NDArray[np.int64], inner: Array, normal: Array) -> NDArray[np.float32]:
+        unit = np.concatenate([inner, normal], axis=1)
         rows = self.factors[chosen, N_CONDITIONS:]
         return (self.means[chosen, N_CONDITIONS:] + np.einsum("nzd,nd->nz", rows, unit)).astype(np.float32)
 
@@ -94,7 +99,7 @@ def prior_of(arrays: dict[str, NDArray[np.float32]], latent_size: int) -> Latent
     return LatentPrior(weights, means, factors)
 
 
-def _pick(score: Array, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One of K for each row of log weights [n, K]."""
+def _pick(score: Array, uniform: Array) -> NDArray[np.int64]:
+    """One of K for each row of log weights [n, K], as chance [n] from 0 to 1 has it."""
     share = np.exp(score - score.max(axis=1, keepdims=True)).cumsum(axis=1)
-    return (rng.random(len(share))[:, None] * share[:, -1:] >= share).sum(axis=1).clip(max=share.shape[1] - 1)
+    return (uniform[:, None] * share[:, -1:] >= share).sum(axis=1).clip(max=share.shape[1] - 1)

@@ -103,6 +103,10 @@ def test_gates_find_a_click_a_hang_a_drift_and_silence() -> None:
     def ghost(z: Any, told: Told, t: Any) -> Any:
         return sine(told, t) + 0.1 * sine(told, t, release_s=100.0) * (np.abs(t - told.gate_s - 0.6) < 0.1)
 
+    def beating(z: Any, told: Told, t: Any) -> Any:
+        return sine(told, t, release_s=0.5) * (1.0 + 0.9 * np.cos(2.0 * np.pi * 7.0 * t))  # 26 dB up and down
+
+    assert playability.gates(FakePlayer(beating), TIMBRES, quiet)["again"] == 0
     assert playability.gates(FakePlayer(ghost), TIMBRES, quiet)["again"] == 2 * len(playability.GATES_S)
     assert playability.gates(FakePlayer(hanging), TIMBRES, quiet)["hanging"] == 2 * len(playability.GATES_S)
     assert playability.gates(FakePlayer(drifting), TIMBRES, quiet)["drift_cents"] == pytest.approx(24.0, abs=3.0)

@@ -16,20 +16,23 @@ import torch
 from synthetic_notes import INSTRUMENTS, SPEC, synthetic_notes
 
 from noisysynth.errors import UserError
+from noisysynth.latent_prior import LatentPrior
 from noisysynth.train.checkpoint import checkpoint_paths, load_checkpoint, load_run
 from noisysynth.train.config import PRESETS
+from noisysynth.train.fit_prior import FEWEST_NOTES
 from noisysynth.train.note_bank import NoteBank
 from noisysynth.train.quick_metrics import evaluate, frechet_distance
 from noisysynth.train.render import render_notes
-from noisysynth.train.trainer import Trainee, TrainingData, encode_all, train
+from noisysynth.train.trainer import Trainee, TrainingData, drawn, train
 
 TINY = PRESETS["tiny"]
 
 
-def training_data(dataset: str = "synthetic") -> TrainingData:
+def training_data(dataset: str = "synthetic", n: int = 14) -> TrainingData:
     notes = synthetic_notes(20)
+    learned = (notes * n)[:n] if n > 14 else notes[:n]
     return TrainingData(
-        SPEC, notes[:14], notes[14:], INSTRUMENTS, {"dataset": dataset, "attribution": ["nobody"], "licence": ["CC0"]}
+        SPEC, learned, notes[14:], INSTRUMENTS, {"dataset": dataset, "attribution": ["nobody"], "licence": ["CC0"]}
     )
 
 
@@ -64,6 +67,36 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(finished: Path, tmp_path:
     assert expected.keys() == resumed.keys()
     assert len(expected) > 100
     assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
+
+
+def test_a_run_with_a_fitted_prior_is_resumed_with_it(tmp_path: Path) -> None:
+    """It is fitted at checkpoints and nowhere else: one written for Ctrl-C leaves it as it was."""
+    data = training_data(n=FEWEST_NOTES)
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(data, TINY, whole, steps=10, quiet=True)
+    train(data, TINY, run, steps=10, quiet=True, stop=at(6))
+    held = load_checkpoint(checkpoint_paths(run)[-1])
+    assert held["step"] == 6
+    assert held["prior"].keys() == {"weights", "means", "factors"}
+    train(data, TINY, run, steps=10, quiet=True, resume=True)
+    expected = tensors(load_checkpoint(checkpoint_paths(whole)[-1]))
+    resumed = tensors(load_checkpoint(checkpoint_paths(run)[-1]))
+    assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
+
+
+def test_judged_draws_come_from_the_fitted_prior() -> None:
+    trainee = Trainee(SPEC, TINY)
+    notes = NoteBank(training_data().train, SPEC, INSTRUMENTS).whole(torch.arange(14), TINY.whole_frames)
+    size = SPEC.latent_size
+    unknown = drawn(trainee, notes, 1.0)
+    assert unknown.shape == (14, size)
+    assert unknown.abs().max() < 6.0
+    means, factors = np.full((1, 2 + size), 50.0, np.float32), 0.1 * np.eye(2 + size, dtype=np.float32)[None]
+    trainee.prior = LatentPrior(np.ones(1, np.float32), means, factors)
+    assert (drawn(trainee, notes, 1.0) - 50.0).abs().max() < 1.0
+    assert drawn(trainee, notes, 0.0).abs().max() < 6.0
+    some = [(drawn(trainee, notes, 0.5) > 25.0).all(dim=1).float().mean().item() for _ in range(40)]
+    assert 0.4 < np.mean(some) < 0.6
 
 
 def test_a_run_of_an_older_version_goes_on(finished: Path, tmp_path: Path) -> None:
@@ -109,7 +142,7 @@ def test_reconstruction_learns(tmp_path: Path) -> None:
     data = training_data()
     bank = NoteBank(data.held_out, SPEC, INSTRUMENTS)
     untrained = Trainee(SPEC, config)
-    before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6, encode_all(untrained.encoder, bank))
+    before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6, None)
     train(data, config, tmp_path / "run", steps=120, quiet=True)
     after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
     assert after["level_db"] < 0.5 * before["level_db"]

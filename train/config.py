@@ -41,6 +41,7 @@ class TrainConfig:
     adversarial_every: int = 2  # steps; judging costs more than reconstruction does
     adversarial_notes: int = 16
     prior_share: float = 0.5  # of adversarial notes drawn from the prior; the others keep encoded ones honest
+    mixture_share: float = 1.0  # of those, from the mixture fitted at the last checkpoint; the others from N(0, I)
     whole_frames: int = 54
     window_frames: int = 40
     window_step: int = 2  # 125 frames/s: tremolo and vibrato, at half the cost

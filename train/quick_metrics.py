@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from noisysynth.latent_prior import LatentPrior
 from noisysynth.train.checkpoint import Latents
 from noisysynth.train.control_features import ControlFeatures
 from noisysynth.train.fit_prior import fit_prior
@@ -47,10 +48,14 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return root
 
 
-def _draws(latents: Latents, pitch: Tensor, velocity: Tensor, size: int) -> Tensor:
-    """A latent for each note, [n, size]; the same ones for the same latents."""
+def quick_prior(latents: Latents) -> LatentPrior | None:
+    """The mixture of these latents, in a second; always the same one. None with too few of them."""
+    return fit_prior(latents.z, latents.pitch, latents.velocity, iterations=_PRIOR_ITERATIONS, most_notes=_PRIOR_NOTES)
+
+
+def _draws(prior: LatentPrior | None, pitch: Tensor, velocity: Tensor, size: int) -> Tensor:
+    """A latent for each note, [n, size]; the same ones for the same prior, from N(0, I) where there is none."""
     rng = np.random.default_rng(1)
-    prior = fit_prior(latents.z, latents.pitch, latents.velocity, iterations=_PRIOR_ITERATIONS, most_notes=_PRIOR_NOTES)
     if prior is None:
         return torch.from_numpy(rng.normal(size=(len(pitch), size)).astype(np.float32))
     return torch.from_numpy(prior.draw(pitch.cpu().numpy(), velocity.cpu().numpy(), rng))
@@ -58,11 +63,11 @@ def _draws(latents: Latents, pitch: Tensor, velocity: Tensor, size: int) -> Tens
 
 @torch.no_grad()
 def evaluate(
-    generator: Generator, encoder: Encoder, held_out: NoteBank, train: NoteBank, n: int, latents: Latents
+    generator: Generator, encoder: Encoder, held_out: NoteBank, train: NoteBank, n: int, prior: LatentPrior | None
 ) -> dict[str, float]:
     """Reconstruction of up to n held-out notes, and n notes at their pitches and gates from latents drawn anew.
 
-    latents: of all training notes; what is drawn comes from a prior fitted to them, as from the exported instrument's.
+    prior: what is drawn comes from it, as from the exported instrument's.
 
     harmonics_db, noise_db, level_db, cents: mean reconstruction differences. frechet: of prior notes against
     the held-out ones; frechet_floor: of as many training notes. diversity: mean deviation of the statistics over the
@@ -77,7 +82,7 @@ def evaluate(
     mean, _ = encoder(held_out.log_mels(rows))
     rebuilt = real.with_controls(generator(mean, real.pitch, real.velocity, real.time_on, real.time_off))
     terms = reconstruction(rebuilt, real)
-    z = _draws(latents, real.pitch, real.velocity, generator.spec.latent_size).to(held_out.device)
+    z = _draws(prior, real.pitch, real.velocity, generator.spec.latent_size).to(held_out.device)
     drawn = real.with_controls(generator(z, real.pitch, real.velocity, real.time_on, real.time_off))
     statistics = {
         name: trajectory_statistics(frames, features)

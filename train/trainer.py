@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 import noisysynth
 from noisysynth.errors import UserError
+from noisysynth.latent_prior import LatentPrior
 from noisysynth.spec import SynthSpec
 from noisysynth.train import processes
 from noisysynth.train.audio_loss import audio_loss
@@ -55,7 +56,7 @@ from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import Frames, Note, NoteBank
 from noisysynth.train.note_stream import NoteGroups, NoteStream
-from noisysynth.train.quick_metrics import evaluate
+from noisysynth.train.quick_metrics import evaluate, quick_prior
 from noisysynth.train.report import Report
 
 _RAMP_STEPS = 50
@@ -104,6 +105,7 @@ class Trainee:
         self.step = 0
         self.elapsed_s = 0.0
         self.best_score = math.inf
+        self.prior: LatentPrior | None = None  # as fitted at the last checkpoint
 
     NETWORKS = ("generator", "encoder", "discriminators", "ema_generator", "ema_encoder")
     _PARTS = (*NETWORKS, "g_optimizer", "d_optimizer")
@@ -114,6 +116,7 @@ class Trainee:
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "best_score": self.best_score,
+            "prior": {name: torch.from_numpy(each) for name, each in self.prior.arrays().items()} if self.prior else {},
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -122,6 +125,8 @@ class Trainee:
         self.rng.set_state(state["rng"])
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
         self.best_score = float(state["best_score"])
+        prior = state.get("prior")  # older versions had none
+        self.prior = LatentPrior(**{name: each.numpy() for name, each in prior.items()}) if prior else None
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -208,17 +213,21 @@ def _train(
         nonlocal last_checkpoint, saved_step
         _check_weights(trainee, last_checkpoint)
         saved_step = trainee.step
-        if not first:
-            return {}
-        with processes.alone():
-            latents = encode_all(trainee.ema_encoder, sample)
-            metrics = evaluate(
-                trainee.ema_generator, trainee.ema_encoder, held_out, sample, config.evaluation_notes, latents
-            )
-            if report is not None:
-                report.metrics(trainee.step, metrics)
-                report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
-            last_checkpoint = save(metrics, latents)
+        metrics: dict[str, float] = {}
+        if first:
+            with processes.alone():
+                latents = encode_all(trainee.ema_encoder, sample)
+                prior = quick_prior(latents)
+                if trainee.step % config.checkpoint_steps == 0:  # nowhere else, or Ctrl-C would change the run
+                    trainee.prior = prior
+                metrics = evaluate(
+                    trainee.ema_generator, trainee.ema_encoder, held_out, sample, config.evaluation_notes, prior
+                )
+                if report is not None:
+                    report.metrics(trainee.step, metrics)
+                    report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
+                last_checkpoint = save(metrics, latents)
+        trainee.prior = processes.from_first(trainee.prior)
         return metrics
 
     def save(metrics: dict[str, float], latents: Latents) -> Path:
@@ -292,8 +301,8 @@ def _train(
                     bank.whole(rows, config.whole_frames),
                     bank.window(rows, config.window_frames, config.window_step, rng),
                 )
-                z = rng.randn(len(rows), data.spec.latent_size)
                 n_encoded = len(rows) - round(config.prior_share * len(rows))
+                z = drawn(trainee, real_pair[0], config.mixture_share)
                 with half_precision(device, half):
                     encoded, _ = encoder(bank.log_mels(bank.peers(rows[:n_encoded], rng)))
                 z = torch.cat([encoded.float(), z[n_encoded:]])
@@ -370,6 +379,17 @@ def encode_all(encoder: Encoder, bank: NoteBank) -> Latents:
         pitch=bank.pitch.cpu().numpy(),
         velocity=bank.velocity.cpu().numpy(),
     )
+
+
+def drawn(trainee: Trainee, notes: Frames, mixture_share: float) -> Tensor:
+    """A latent [V, Z] for each note out of nothing: from the mixture as it was fitted last, or from N(0, I)."""
+    rng, n = trainee.rng, len(notes.pitch)
+    z = rng.randn(n, trainee.generator.spec.latent_size)
+    uniform, mixed = rng.rand(n), rng.rand(n) < mixture_share
+    if trainee.prior is None:
+        return z
+    told = (each.double().cpu().numpy() for each in (notes.pitch, notes.velocity, uniform, z))
+    return torch.where(mixed.unsqueeze(-1), torch.from_numpy(trainee.prior.at(*told)).to(z.device), z)
 
 
 def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tuple[Frames, ...]:

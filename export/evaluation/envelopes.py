@@ -16,6 +16,8 @@ CLICK_AROUND_S = 0.1
 _CLICK_FLOOR = 1e-3
 _RELEASE_DROP_DB = 30.0
 _AUDIBLE_DB = -60.0
+_AGAIN_FRAME_S = 0.02
+_BEAT_S = 0.2
 _LOUDNESS_FFT = 2_048
 
 Audio = NDArray[np.float32]
@@ -62,11 +64,14 @@ def release(audio: Audio, sample_rate: int, gate_s: float) -> tuple[float, float
 def sounds_again_db(audio: Audio, sample_rate: int, gate_s: float) -> float:
     """How far a released note rises again above what it had fallen to, in dB; what stays under -60 dB is not counted.
 
-    Frames of 20 ms.
+    Frames of 20 ms, of which the loudest in a fifth of a second counts: partials that beat die away and do not begin
+    anew.
     """
-    levels = level_db(audio, sample_rate, 0.02)
-    after = np.maximum(levels[min(int(gate_s / 0.02) + 1, len(levels) - 1) :], _AUDIBLE_DB)
-    return float((after - np.minimum.accumulate(after)).max())
+    levels = level_db(audio, sample_rate, _AGAIN_FRAME_S)
+    after = np.maximum(levels[min(int(gate_s / _AGAIN_FRAME_S) + 1, len(levels) - 1) :], _AUDIBLE_DB)
+    window = min(round(_BEAT_S / _AGAIN_FRAME_S), len(after))
+    loudest = np.lib.stride_tricks.sliding_window_view(after, window).max(axis=1)
+    return float((loudest - np.minimum.accumulate(loudest)).max())
 
 
 def click_db(audio: Audio, sample_rate: int, from_s: float = 0.0) -> float:
