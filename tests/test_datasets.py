@@ -111,6 +111,20 @@ def test_bad_notes_are_left_out_with_the_reason(tmp_path: Path) -> None:
         assert word in rejected[name]
 
 
+def test_numbers_that_count_takes_are_no_pitches(tmp_path: Path) -> None:
+    for name, pitch in (("take-48.wav", 60), ("take-60.wav", 60), ("take-064.wav", 62)):
+        soundfile.write(tmp_path / name, tone(pitch), RATE)
+    clips, rejected = everything(FolderSource(tmp_path))
+    counted, named = clips
+    assert counted.pitch == pytest.approx(60.0, abs=0.05), "an octave above the label, by ear"
+    assert "pitch found" in counted.tags
+    assert named.pitch == 60.0
+    assert "pitch found" not in named.tags
+    assert rejected.keys() == {"take-064.wav"}, "three digits are a label, and this one is wrong"
+    labelled, _ = everything(FolderSource(tmp_path, check_pitch=False))
+    assert [clip.pitch for clip in labelled] == [64.0, 48.0, 60.0]
+
+
 def test_a_table_says_what_files_are(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "one.wav", tone(57), RATE)
     (tmp_path / "notes.csv").write_text(
