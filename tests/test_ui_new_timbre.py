@@ -77,6 +77,18 @@ def test_button_and_key_draw_and_saving_keeps_it(window: Window, engine: FakeEng
     np.testing.assert_allclose(sounding(window, engine), second, atol=1e-4)
 
 
+def test_undo_of_a_kept_recording_goes_back_to_what_was_drawn(window: Window, engine: FakeEngine) -> None:
+    player = window.player
+    player.new_timbres.draw()
+    drawn, name = sounding(window, engine), player.preset_name
+    player.trial.begin(0, "oboe", np.full(drawn.shape, 0.7, np.float32), {})
+    assert player.trial.keep("Oboe of mine") == ""
+    assert player.preset_name == "Oboe of mine"
+    player.undo()
+    assert player.preset_name == name
+    np.testing.assert_allclose(sounding(window, engine), drawn, atol=1e-4)
+
+
 def test_nothing_to_draw_from_is_no_error(open_window: OpenWindow) -> None:
     window = open_window(ready=False, instrument=None)
     window.player.new_timbres.draw()

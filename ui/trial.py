@@ -75,8 +75,7 @@ class Trial:
             return heard[-1] if heard else "the preset cannot be kept"
         self._preset = self._before = None
         player.history.go_back_to(before.history)
-        number = self._index_of(before.preset)
-        player.history.add(Change("recording", self._number, before.values, number), time.monotonic())
+        player.history.add(Change("recording", self._number, before.values, *self._chosen(before)), time.monotonic())
         self._part.preset_stands = True
         player.history_changed.emit()
         return ""
@@ -87,8 +86,7 @@ class Trial:
         if not self.going_on or before is None or part.instrument is not before.instrument:
             return
         self._preset = self._before = None
-        part.preset = self._index_of(before.preset)
-        part.stray = before.preset if part.preset < 0 and isinstance(before.preset, UserPreset) else None
+        part.preset, part.stray = self._chosen(before)
         # In the table's order: what an insert is comes before its values, which it resets.
         for parameter_id in sorted(before.values, key=PARAMETER_INDEX.__getitem__):
             if part.values[parameter_id] != before.values[parameter_id]:
@@ -101,6 +99,7 @@ class Trial:
         player.history_changed.emit()
         player.edited.emit()
 
-    def _index_of(self, preset: Preset | UserPreset | None) -> int:
-        """Presets may have come and gone meanwhile."""
-        return next((i for i, each in enumerate(self._part.presets) if each is preset), -1)
+    def _chosen(self, before: _Before) -> tuple[int, UserPreset | None]:
+        """Where its preset is in the list, which may have changed meanwhile; or the preset itself, as it is in none."""
+        number = next((i for i, each in enumerate(self._part.presets) if each is before.preset), -1)
+        return number, before.preset if number < 0 and isinstance(before.preset, UserPreset) else None
