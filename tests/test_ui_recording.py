@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from fake_engine import FakeEngine
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from noisysynth.engine.cut_short import finish_flac
 from noisysynth.errors import UserError
 from noisysynth.ui import recording
 from noisysynth.ui.recording import clock, new_file, recordings_folder
@@ -127,6 +135,58 @@ def test_without_an_engine_the_button_says_so(recorded: Window, engine: FakeEngi
     recorded.top.record.click()
     assert recorded.status_line.notice.text == "the engine stopped"
     assert not recorded.top.recording.active
+
+
+def cut_short(path: Path, seconds: float) -> NDArray[np.float64]:
+    """Leave a FLAC file at `path` as one whose writer was killed; returns what was written."""
+    code = (
+        "import os, sys, numpy as np, soundfile\n"
+        "file = soundfile.SoundFile(sys.argv[1], 'w', 48000, 2, 'PCM_24', format='FLAC')\n"
+        "file.write(np.random.default_rng(0).uniform(-1, 1, (int(48000 * float(sys.argv[2])), 2)))\n"
+        "os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path), str(seconds)], check=False)
+    return np.random.default_rng(0).uniform(-1, 1, (round(48_000 * seconds), 2))
+
+
+def test_what_was_recorded_before_the_engine_died_is_a_whole_file(
+    recorded: Window, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    path = engine.recording
+    assert path is not None
+    written = cut_short(path.with_name(f"{path.name}.part"), 3.0)
+    engine.meters = {"alive": False}
+    qtbot.waitUntil(lambda: not recorded.top.recording.active)
+    assert any(f"what there is of it: {path.name}" in line for line in recorded.status_line.lines)
+    audio, rate = soundfile.read(path)
+    assert rate == 48_000
+    assert len(written) - 2 * 4_608 < len(audio) <= len(written), "but for a block or two"
+    np.testing.assert_allclose(audio, written[: len(audio)], atol=2.0**-22)
+
+
+def test_takes_of_a_crash_are_finished_at_the_next_start(
+    open_window: Callable[..., Window], folder: Path, tmp_path: Path
+) -> None:
+    folder.mkdir(parents=True)
+    names = ("old.flac", "new.flac", "none.flac", "junk.flac")
+    for name, seconds in zip(names[:3], (1.0, 1.0, 0.0), strict=True):
+        cut_short(folder / f"{name}.part", seconds)
+    (folder / "junk.flac.part").write_bytes(b"\xff\xf8" * 5_000)
+    for name in ("old", "none", "junk"):
+        os.utime(folder / f"{name}.flac.part", (0, 0))
+    window = open_window()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "junk.flac.part", "new.flac.part", "none.flac.part", "old.flac"
+    ]  # fmt: skip
+    assert soundfile.info(folder / "old.flac").frames > 40_000
+    assert sum("cut short" in line for line in window.status_line.lines) == 1
+
+
+def test_a_whole_take_that_lacks_its_name_only_is_given_it(tmp_path: Path) -> None:
+    part = tmp_path / "take.flac.part"
+    soundfile.write(part, np.zeros((10_000, 2)), 48_000, "PCM_24", format="FLAC")
+    assert finish_flac(part, tmp_path / "take.flac") == 10_000
+    assert soundfile.info(tmp_path / "take.flac").frames == 10_000
 
 
 def test_an_end_by_itself_is_followed_and_tells_why(recorded: Window, engine: FakeEngine, qtbot: QtBot) -> None:

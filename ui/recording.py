@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from datetime import datetime
@@ -9,11 +10,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal
 
+from noisysynth.engine.cut_short import finish_flac
 from noisysynth.engine.messages import EngineStatus
 from noisysynth.errors import UserError
 from noisysynth.ui.player import Player
 
 LOOK_MS = 100
+QUIET_S = 60.0  # nobody writes to a recording that has not grown for so long
 LONGEST_NAME = 48  # characters of the instrument's name; a file name has at most 255 bytes
 
 
@@ -36,6 +39,20 @@ def new_file(folder: Path, instrument: str, when: datetime) -> Path:
         if not path.exists() and not path.with_name(f"{path.name}.part").exists():  # the recorder writes to the latter
             return path
     raise AssertionError("counting ends nowhere")
+
+
+def finish_cut_short(now_s: float) -> list[Path]:
+    """Recordings whose engine died and its window, too: made whole files, as far as they go. Their paths.
+
+    now_s: since the epoch. One that is still being written is left alone.
+    """
+    finished = []
+    for part in sorted(recordings_folder().glob("*.flac.part")):
+        with contextlib.suppress(UserError, OSError):  # it stays as it is
+            if now_s - part.stat().st_mtime > QUIET_S:
+                finish_flac(part, path := part.with_suffix(""))
+                finished.append(path)
+    return finished
 
 
 def clock(seconds: float) -> str:
@@ -145,5 +162,10 @@ class Recording(QObject):
         self._end(f"{reason} ({clock(self.seconds)}: {self._place()})")
 
     def _end_with_engine(self) -> None:
-        folder = self._path.parent if self._path is not None else ""
-        self._end(f"the recording ended with the engine; what there is of it is in {folder} ({clock(self.seconds)})")
+        assert self._path is not None
+        try:
+            finish_flac(self._path.with_name(f"{self._path.name}.part"), self._path)
+            kept = f"what there is of it: {self._place()}"
+        except UserError:  # the disk went, too, or there was nothing yet
+            kept = f"what there is of it is in {self._path.parent}"
+        self._end(f"the recording ended with the engine; {kept} ({clock(self.seconds)})")

@@ -46,6 +46,7 @@ from noisysynth.ui.part_menu import WITH_KEY
 from noisysynth.ui.player import Player
 from noisysynth.ui.preset_panel import PresetPanel
 from noisysynth.ui.rack_panel import RackPanel
+from noisysynth.ui.recording import finish_cut_short
 from noisysynth.ui.references import instrument_reference, resolve_instrument
 from noisysynth.ui.session import Session, load_session, save_session
 from noisysynth.ui.shedding import Shedding
@@ -301,6 +302,8 @@ class Window(QMainWindow):
         self.welcomed = session.welcomed
         if self.presets.favourites.problem:
             self.status_line.show_notice(self.presets.favourites.problem)
+        for path in finish_cut_short(time.time()):
+            self.status_line.show_notice(f"a recording that was cut short is kept, as far as it goes: {path}")
         self.player.audio = _audio_choice(session, audio or {})
         self.player.muted_midi_inputs = set(session.muted_midi_inputs)
         if factory is None:

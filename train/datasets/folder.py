@@ -263,9 +263,7 @@ def _clip(row: _Row, check_pitch: bool, gain: float) -> Clip:
         if better is not None:
             raise ValueError(f"mislabelled: labelled {label:g}, sounds like {better:g}")
     words = set(row.articulation.split())
-    notices = (() if row.gate_s is not None else ("gate estimated",)) + (
-        () if label is not None else ("pitch found",)
-    )
+    notices = (() if row.gate_s is not None else ("gate estimated",)) + (() if label is not None else ("pitch found",))
     rings = True if words & RINGING else False if words & SUSTAINED else None
     gate_s = row.gate_s - onset / rate if row.gate_s is not None else estimate_gate_s(audio, rate, rings)
     return Clip(
