@@ -38,6 +38,7 @@ from noisysynth.spec import SynthSpec
 
 _HALVINGS = 5
 _FIRST_SEED = 100
+_SHUFFLES = 4  # of the training notes that real ones are compared with: one says too little of the floor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +154,8 @@ class Evaluation:
         with self._bar("hearing real notes", total) as progress:
             fresh = self.listener.hear(((real.audio, real.told) for real in sets.fresh), progress)
             fresh = self.listener.calibrate(fresh)
-            self._fresh = fresh.parts(len(sets.held_out))
+            n = len(sets.held_out)
+            self._fresh = [part for seed in range(_SHUFFLES) for part in fresh.parts(n, seed)]
             held_out = self.listener.hear(((real.audio, real.told) for real in sets.held_out), progress)
             foreign = self.listener.hear(((real.audio, real.told) for real in sets.foreign), progress)
         self._held_out, self._foreign = held_out, foreign
