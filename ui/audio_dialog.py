@@ -45,6 +45,7 @@ class AudioDialog(QDialog):
         self.checkup.measuring.changed.connect(self._show_measuring)
         self.checkup.chosen.connect(self._take_block)
         self.detail = ElidedLabel(theme.SMALL, theme.TEXT_QUIET)
+        self.output = ElidedLabel(theme.SMALL, theme.TEXT_QUIET)
         self.error = QLabel()
         self.error.setWordWrap(True)
         self.error.setTextFormat(Qt.TextFormat.PlainText)
@@ -86,6 +87,7 @@ class AudioDialog(QDialog):
         latency.setSpacing(0)
         latency.addWidget(self.latency)
         latency.addWidget(self.detail)
+        latency.addWidget(self.output)
         last = QHBoxLayout()
         last.setSpacing(theme.UNIT)
         last.addLayout(latency, 1)
@@ -236,13 +238,13 @@ class AudioDialog(QDialog):
         elif status.audio_running:
             self.latency.setText(f"{status.output_latency_s * 1e3:.1f} ms")
             block_ms = status.block_size / max(status.sample_rate, 1) * 1e3
-            self.detail.set_text(
-                f"{status.sample_rate / 1000:g} kHz  \u00b7  {status.block_size} samples = {block_ms:.1f} ms  \u00b7  "
-                f"{status.audio_name}"
-            )
+            rate = f"{status.sample_rate / 1000:g} kHz"
+            self.detail.set_text(f"{rate}  \u00b7  {status.block_size} samples = {block_ms:.1f} ms")
+            self.output.set_text(status.audio_name)
         else:
             self.latency.setText("no sound device is open")
             self.detail.set_text("")
+            self.output.set_text("")
 
     # the player's choices
 
