@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from noisysynth.effects import EFFECT_INDEX, EFFECTS
 from noisysynth.engine.messages import AudioChoice
 from noisysynth.events import EventKind
-from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.parameters import MOD_DESTINATIONS, PARAMETER_INDEX, PARAMETERS, default_values
 from noisysynth.ui.controls.choice import Choice
 from noisysynth.ui.controls.knob import Knob
 from noisysynth.ui.controls.values import format_value
@@ -45,6 +45,21 @@ class TestKnobs:
             engine.forget()
             window.knobs.knobs[parameter_id].change_position(position)
             assert engine.parameters_set == [(parameter_id, pytest.approx(row.from_position(position)))]
+
+    def test_the_matrix_calls_what_it_moves_as_the_knobs_do(self, window: Window, engine: FakeEngine) -> None:
+        player, control = window.player, window.knobs.knobs["mod_3_destination"]
+        player.set_parameter("mod_3_destination", float(MOD_DESTINATIONS.index("knob_1")))
+        assert format_value(control.parameter, control.value) == f"{make_test_instrument().directions[0].name} (knob 1)"
+        rate = float(MOD_DESTINATIONS.index("insert_2_1"))
+        control.change_value(rate)
+        assert engine.parameters_set[-1] == ("mod_3_destination", rate)
+        assert format_value(control.parameter, control.value) == "Insert 2 value 1"
+        player.set_parameter("insert_2", EFFECT_INDEX["chorus"] + 1.0)
+        assert format_value(control.parameter, control.value) == "Insert 2 rate"
+        assert control.accessibleName() == "Mod 3 destination"
+        player.set_parameter("insert_2", 0.0)
+        assert format_value(control.parameter, control.value) == "Insert 2 value 1"
+        assert control.value == rate
 
     def test_every_parameter_has_a_place(self, window: Window) -> None:
         placed = [name for section in sections() for name in section.parameters] + [*DIRECTIONS, *ON_THE_PAD]

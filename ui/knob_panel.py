@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from noisysynth.effects import EFFECT_VALUES, EFFECTS
-from noisysynth.parameters import N_INSERTS, PARAMETER_INDEX, PARAMETERS, Parameter
+from noisysynth.parameters import N_INSERTS, N_ROUTES, PARAMETER_INDEX, PARAMETERS, Parameter
 from noisysynth.ui import theme
 from noisysynth.ui.control_menu import control_menu
 from noisysynth.ui.controls.bar import Bar
@@ -31,12 +32,14 @@ from noisysynth.ui.controls.choice import Choice
 from noisysynth.ui.controls.knob import Knob
 from noisysynth.ui.controls.standard import ElidedLabel
 from noisysynth.ui.controls.values import counts
+from noisysynth.ui.destinations import destination_names
 from noisysynth.ui.pages import COLUMNS, DIRECTIONS, Page, Section, pages, short_name
 from noisysynth.ui.player import Player
 
 TABLE_HEADINGS = ("", "Source", "Destination", "Amount", "Via")
 TABLE_STRETCH = (0, 10, 11, 8, 10)
 TALLEST_LINE = 7 * theme.UNIT
+DESTINATIONS = tuple(f"mod_{number}_destination" for number in range(1, N_ROUTES + 1))
 INSERTS = {f"insert_{number}": number for number in range(1, N_INSERTS + 1)}
 
 
@@ -257,6 +260,7 @@ class KnobPanel(QWidget):
             knob.setVisible(i <= len(rows))
             self._show_value(parameter_id, self._player.values[parameter_id])
         self.effect_helps[f"insert_{number}"].set_text(EFFECTS[kind - 1].help if kind else "")
+        self._name_destinations()
         self._even_out_soon()
 
     def _name_directions(self) -> None:
@@ -269,7 +273,17 @@ class KnobPanel(QWidget):
                 knob.set_name(direction.name, direction.effect or _row(parameter_id).help)
             knob.setVisible(index < len(named))
         self.directions.setVisible(bool(named))
+        self._name_destinations()
         self._even_out_soon()
+
+    def _name_destinations(self) -> None:
+        """The matrix calls what it moves as the knobs are called."""
+        names = destination_names(self._player.instrument, self._player.values)
+        for parameter_id in DESTINATIONS:
+            control, row = self.knobs[parameter_id], _row(parameter_id)
+            if control.parameter.choices != names:
+                control.set_parameter(dataclasses.replace(row, choices=names), row.label)
+                control.set_value(self._player.values[parameter_id])
 
     def _let_go(self) -> None:
         """What the hand began belongs to the part that was edited."""
