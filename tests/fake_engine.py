@@ -189,6 +189,11 @@ class FakeEngine(EngineClient):
         self._maybe_refuse()
         self.waiting = (part, parameter_id)
 
+    def bind_controller(self, channel: int, controller: int, parameter_id: str, part: int = 0) -> None:
+        self._maybe_refuse()
+        self.forget_learned(parameter_id, part)
+        self.bindings[channel, controller] = (part, parameter_id)
+
     def cancel_learning(self) -> None:
         self.waiting = None
 

@@ -133,6 +133,15 @@ def test_a_parameter_of_the_rack_is_the_same_from_every_part(desk: Desk) -> None
     assert desk.move(20, 0.5) is None
 
 
+def test_what_was_learned_before_is_bound_without_a_move(desk: Desk) -> None:
+    desk.map.bind(2, 20, 3, CUTOFF)
+    assert desk.move(20, 0.5, channel=2) == (3, CUTOFF, 0.5)
+    desk.map.bind(2, 21, 3, CUTOFF)  # one parameter: the last controller has it
+    assert not desk.map.takes(2, 20)
+    desk.map.bind(0, 22, 9, MASTER)
+    assert desk.move(22, 0.5) == (0, MASTER, 0.5)
+
+
 def test_bindings_outlive_the_engine(desk: Desk) -> None:
     desk.map.learn(2, PAN)
     desk.move(20, 0.5)

@@ -305,6 +305,12 @@ def test_a_controller_is_taught_its_parameter(client: EngineClient, keyboard: Ca
     wait_until(lambda: client.parameter_values()["filter_cutoff"] == 20.0)
     client.forget_learned("filter_cutoff")
     wait_until(lambda: not client.learned())
+    client.bind_controller(0, 21, "filter_resonance")  # from an earlier time
+    wait_until(lambda: client.learned() == {(0, 21): (0, "filter_resonance")})
+    keyboard([0xB0, 21, 127])
+    keyboard([0xB0, 21, 0])
+    wait_until(lambda: client.parameter_values()["filter_resonance"] == 0.0)
+    client.forget_learned("filter_resonance")
 
 
 def test_what_is_heard_is_recorded(client: EngineClient, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +192,40 @@ class TestMidiLearn:
         assert "Cutoff is moved by controller 71" in window.status_line.notice.text
         self.pick(window, "filter_cutoff", "Forget")
         qtbot.waitUntil(lambda: not cutoff.moved_by)
+
+    def test_what_was_learned_is_there_at_the_next_start(
+        self, open_window: OpenWindow, engine: FakeEngine, session_file: Path, qtbot: QtBot
+    ) -> None:
+        window = open_window()
+        bindings = {(0, 71): (0, "filter_cutoff"), (3, 20): (2, "pan"), (0, 7): (0, "master_volume")}
+        engine.bindings = dict(bindings)
+        qtbot.waitUntil(lambda: len(window.player.teaching.taught) == 3)
+        window.close()
+        data = json.loads(session_file.read_text())
+        assert data["controllers"] == [[0, 7, 0, "master_volume"], [0, 71, 0, "filter_cutoff"], [3, 20, 2, "pan"]]
+        bad = [[0, 64, 0, "pan"], [16, 1, 0, "pan"], [0, 1, 0, "pam"], [0, 1, 99, "pan"], [True, 1, 0, "pan"], 7, []]
+        data["controllers"] += bad  # as somebody else's hand might
+        session_file.write_text(json.dumps(data))
+
+        engine.bindings = {}
+        again = open_window()
+        qtbot.waitUntil(lambda: engine.bindings == bindings)
+        cutoff = again.knobs.knobs["filter_cutoff"]
+        qtbot.waitUntil(lambda: "controller 71" in cutoff.moved_by)
+        assert not any("is moved by" in line for line in again.status_line.lines), "nothing new"
+        self.pick(again, "filter_cutoff", "Forget")
+        qtbot.waitUntil(lambda: not cutoff.moved_by)
+        assert (0, 71) not in again.player.teaching.bindings
+
+    def test_another_engine_is_taught_what_the_last_one_knew(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        engine.bindings = {(0, 71): (0, "filter_cutoff")}
+        qtbot.waitUntil(lambda: bool(window.player.teaching.taught))
+        fresh = FakeEngine()
+        window.player._client_factory = lambda: fresh
+        window.player.restart()
+        qtbot.waitUntil(lambda: fresh.bindings == {(0, 71): (0, "filter_cutoff")})
 
     def test_waiting_can_be_stopped(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
         self.pick(window, "mod_1_source", "Learn")

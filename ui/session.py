@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from noisysynth.engine.learn import RESERVED
+from noisysynth.parameters import N_PARTS, PARAMETER_INDEX
 from noisysynth.ui.json_file import read_json, reason, write_json
 from noisysynth.ui.motion import USUAL_HZ
 from noisysynth.ui.part_data import PartData, RackData
 from noisysynth.ui.stored_values import stored_values
+from noisysynth.ui.teaching import Controller, Place
 
 VERSION = 1
 
@@ -34,6 +38,7 @@ class Session:
     audition: bool = True  # presets are heard when they are clicked
     tuning_scale: str = ""  # paths of Scala files
     tuning_mapping: str = ""
+    controllers: list[list[int | str]] = dataclasses.field(default_factory=list)  # see `controllers_of`
     welcomed: bool = False  # the welcome was seen, or waved away
 
 
@@ -58,6 +63,7 @@ def load_session(path: Path) -> tuple[Session, str]:
             setattr(session, field.name, value)
     session.rack = _rack(data)
     session.muted_midi_inputs = [port for port in session.muted_midi_inputs if isinstance(port, str)]
+    session.controllers = [each for each in session.controllers if _is_controller(each)]
     return session, ""
 
 
@@ -69,6 +75,24 @@ def save_session(path: Path, session: Session) -> str:
     except OSError as error:
         return f"the session cannot be kept: {path} ({error.strerror})"
     return ""
+
+
+def controllers_of(bindings: Mapping[Controller, Place]) -> list[list[int | str]]:
+    """[MIDI channel, controller, part, parameter] of each that was taught, all numbers from 0."""
+    return [[*controller, *place] for controller, place in sorted(bindings.items())]
+
+
+def bindings_of(controllers: Iterable[Sequence[Any]]) -> dict[Controller, Place]:
+    """The same back again."""
+    return {(channel, controller): (part, id_) for channel, controller, part, id_ in controllers}
+
+
+def _is_controller(each: Any) -> bool:
+    if not isinstance(each, list) or [type(value) for value in each] != [int, int, int, str]:
+        return False
+    channel, controller, part, parameter_id = each
+    in_range = 0 <= channel < 16 and 0 <= controller < 128 and 0 <= part < N_PARTS
+    return in_range and controller not in RESERVED and parameter_id in PARAMETER_INDEX
 
 
 def _rack(data: dict[str, Any]) -> RackData:

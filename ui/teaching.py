@@ -1,8 +1,8 @@
-"""MIDI learn, as the window sees it: what waits for a controller, and what was taught."""
+"""MIDI learn, as the window sees it: what waits for a controller, and what was taught, now and in earlier sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from noisysynth.engine.client import EngineClient
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from noisysynth.ui.player import Player
 
 Place = tuple[int, str]  # part and parameter; the rack's belong to part 0
+Controller = tuple[int, int]  # MIDI channel from 0, and its number
 
 
 class Teaching:
@@ -21,6 +22,18 @@ class Teaching:
         self._player = player
         self.waiting: Place | None = None  # for the next controller that moves
         self.taught: dict[Place, str] = {}  # what moves it, in words
+        self._bindings: dict[Controller, Place] = {}
+        self._remembered: dict[Controller, Place] = {}  # what the engine is still to be taught
+        self._reminded: EngineClient | None = None
+
+    def remember(self, bindings: Mapping[Controller, Place]) -> None:
+        """Teach them to the engine as soon as it answers."""
+        self._remembered, self._reminded = dict(bindings), None
+
+    @property
+    def bindings(self) -> dict[Controller, Place]:
+        """What each controller moves, or will when the engine answers."""
+        return self._remembered | self._bindings
 
     def moved_by(self, parameter_id: str, part: int) -> str:
         """Which controller moves a parameter, in words; "" for none."""
@@ -43,6 +56,7 @@ class Teaching:
 
     def forget(self, parameter_id: str, part: int) -> None:
         part, parameter_id = _place(parameter_id, part)
+        self._remembered = {key: place for key, place in self._remembered.items() if place != (part, parameter_id)}
         self._ask(lambda client: client.forget_learned(parameter_id, part))
 
     def _ask(self, ask: Callable[[EngineClient], None], told: str = "") -> None:
@@ -59,19 +73,33 @@ class Teaching:
         client = self._player.client
         if client is None:
             return
+        if client is not self._reminded:  # another engine has to learn anew what the one before knew
+            self._reminded, self._remembered = client, self.bindings
+            self._bindings, self.taught = {}, {}
+            for (channel, controller), (part, parameter_id) in self._remembered.items():
+                self._ask(_binding(channel, controller, part, parameter_id))
         waiting = client.learning()
-        place = _place(waiting[1], waiting[0]) if waiting is not None else None
+        awaited = _place(waiting[1], waiting[0]) if waiting is not None else None
+        bindings = {key: _place(parameter_id, part) for key, (part, parameter_id) in client.learned().items()}
         taught = {
-            _place(parameter_id, part): f"controller {controller} of MIDI channel {channel + 1}"
-            for (channel, controller), (part, parameter_id) in client.learned().items()
+            place: f"controller {controller} of MIDI channel {channel + 1}"
+            for (channel, controller), place in bindings.items()
         }
-        if (place, taught) == (self.waiting, self.taught):
+        if (awaited, taught) == (self.waiting, self.taught):
             return
-        for part, parameter_id in taught.keys() - self.taught.keys():
+        for part, parameter_id in taught.keys() - self.taught.keys() - set(self._remembered.values()):
             label = PARAMETERS[PARAMETER_INDEX[parameter_id]].label
             self._player.noticed.emit(f"{label} is moved by {taught[part, parameter_id]}")
-        self.waiting, self.taught = place, taught
+        self._remembered = {
+            key: place for key, place in self._remembered.items() if key not in bindings and place not in taught
+        }
+        self.waiting, self.taught, self._bindings = awaited, taught, bindings
         self._player.learned_changed.emit()
+        self._player.edited.emit()
+
+
+def _binding(channel: int, controller: int, part: int, parameter_id: str) -> Callable[[EngineClient], None]:
+    return lambda client: client.bind_controller(channel, controller, parameter_id, part)
 
 
 def _place(parameter_id: str, part: int) -> Place:

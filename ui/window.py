@@ -48,7 +48,7 @@ from noisysynth.ui.preset_panel import PresetPanel
 from noisysynth.ui.rack_panel import RackPanel
 from noisysynth.ui.recording import finish_cut_short
 from noisysynth.ui.references import instrument_reference, resolve_instrument
-from noisysynth.ui.session import Session, load_session, save_session
+from noisysynth.ui.session import Session, bindings_of, controllers_of, load_session, save_session
 from noisysynth.ui.shedding import Shedding
 from noisysynth.ui.song_player import SongPlayer
 from noisysynth.ui.status_line import StatusLine
@@ -300,6 +300,7 @@ class Window(QMainWindow):
         self.presets.audition.setChecked(session.audition)
         self.tunings.restore(session.tuning_scale, session.tuning_mapping)
         self.welcomed = session.welcomed
+        self.player.teaching.remember(bindings_of(session.controllers))
         if self.presets.favourites.problem:
             self.status_line.show_notice(self.presets.favourites.problem)
         for path in finish_cut_short(time.time()):
@@ -350,6 +351,7 @@ class Window(QMainWindow):
             audition=self.presets.audition.isChecked(),
             tuning_scale=str(self.tunings.scale or ""),
             tuning_mapping=str(self.tunings.mapping or ""),
+            controllers=controllers_of(player.teaching.bindings),
             welcomed=self.welcomed,
         )
 

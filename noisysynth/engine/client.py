@@ -335,6 +335,10 @@ class EngineClient:
         """Let the MIDI controller that moves next move this parameter from then on."""
         self._need_keeper().request("learn", part, parameter_id)
 
+    def bind_controller(self, channel: int, controller: int, parameter_id: str, part: int = 0) -> None:
+        """Let a MIDI controller move this parameter without having to move first; `learned` has it then."""
+        self._need_keeper().request("bind_controller", channel, controller, part, parameter_id)
+
     def forget_learned(self, parameter_id: str, part: int = 0) -> None:
         self._need_keeper().request("forget_learned", part, parameter_id)
 

@@ -9,7 +9,7 @@ import numpy as np
 from noisysynth.parameters import PARAMETERS
 
 # Bank, data entry, pedals, RPN and channel mode have a meaning of their own.
-_RESERVED = frozenset((0, 6, 32, 38, *range(64, 70), *range(96, 102), *range(120, 128)))
+RESERVED = frozenset((0, 6, 32, 38, *range(64, 70), *range(96, 102), *range(120, 128)))
 _NEAR = 1.0 / 64.0
 
 
@@ -30,6 +30,13 @@ class ControllerMap:
         """Bind the next controller that moves to this parameter."""
         self._learning[:] = _row(part, index) + 1, index + 1
 
+    def bind(self, channel: int, controller: int, part: int, index: int) -> None:
+        """Let this controller move this parameter, and nothing else do either."""
+        self.forget(part, index)
+        self._learned[channel, controller] = _row(part, index) + 1, index + 1
+        self._last.pop((channel, controller), None)
+        self._set.pop((channel, controller), None)
+
     def cancel(self) -> None:
         self._learning[:] = 0
 
@@ -38,7 +45,7 @@ class ControllerMap:
 
     def takes(self, channel: int, controller: int) -> bool:
         """Whether `resolve` has something to do with this controller."""
-        if controller in _RESERVED:
+        if controller in RESERVED:
             return False
         return bool(self._learning[0] or self._learned[channel, controller, 0])
 
@@ -49,16 +56,13 @@ class ControllerMap:
 
         position: where a parameter of a part stands now, 0..1.
         """
-        if controller in _RESERVED:
+        if controller in RESERVED:
             return None
         key = (channel, controller)
         if self._learning[0]:
             part, index = (int(each) - 1 for each in self._learning)
-            self.forget(part, index)
-            self._learned[channel, controller] = part + 1, index + 1
+            self.bind(channel, controller, part, index)
             self.cancel()
-            self._last.pop(key, None)
-            self._set.pop(key, None)
         part, index = (int(each) - 1 for each in self._learned[channel, controller])
         if part < 0 or not 0 <= index < len(PARAMETERS):
             return None

@@ -231,6 +231,10 @@ class EngineProcess:
         index = PARAMETER_INDEX[parameter_id]
         self._playing.on_rack(lambda rack: rack.learned.learn(part, index))
 
+    def request_bind_controller(self, channel: int, controller: int, part: int, parameter_id: str) -> None:
+        index = PARAMETER_INDEX[parameter_id]
+        self._playing.on_rack(lambda rack: rack.learned.bind(channel, controller, part, index))
+
     def request_forget_learned(self, part: int, parameter_id: str) -> None:
         index = PARAMETER_INDEX[parameter_id]
         self._playing.on_rack(lambda rack: rack.learned.forget(part, index))
