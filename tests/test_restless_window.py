@@ -1,4 +1,4 @@
-"""A window that is never left in peace, over a real engine: the sound does not know. The long version is `make soak`."""
+"""A window that is never left in peace, over a real engine: no sound knows of it. The long version: `make soak`."""
 
 from __future__ import annotations
 
