@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_missing_things_are_named(tmp_path: Path) -> None:
     (tmp_path / "latents.npz").write_bytes(b"nonsense")
     with pytest.raises(UserError, match=r"latents\.npz"):
         load_latents(tmp_path)
+
+
+def test_the_best_checkpoint_has_latents_of_its_own(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, state(), best=True)
+    save_latents(tmp_path, LATENTS, best=True)
+    save_latents(tmp_path, dataclasses.replace(LATENTS, z=LATENTS.z + 1.0))
+    assert np.array_equal(load_run(tmp_path, "best").latents.z, LATENTS.z)
+    assert np.array_equal(load_run(tmp_path).latents.z, LATENTS.z + 1.0)
+    (tmp_path / "best-latents.npz").unlink()
+    with pytest.raises(UserError, match=r"best-latents\.npz: missing"):
+        load_run(tmp_path, "best")
 
 
 def test_config_round_trip_and_unknown_keys(tmp_path: Path) -> None:

@@ -125,6 +125,20 @@ def test_numbers_that_count_takes_are_no_pitches(tmp_path: Path) -> None:
     assert [clip.pitch for clip in labelled] == [64.0, 48.0, 60.0]
 
 
+def test_names_without_a_pitch_say_the_rest_all_the_same(tmp_path: Path) -> None:
+    names = ("violin-07.wav", "violin-13.wav", "viola_sustain_ff 3.wav", "mine.wav", "07.wav")
+    for name in names:
+        soundfile.write(tmp_path / name, tone(60), RATE)
+    clips, rejected = everything(FolderSource(tmp_path))
+    assert rejected == {}
+    found = {clip.note_id: clip for clip in clips}
+    folder = tmp_path.name
+    assert [found[name].instrument for name in names] == ["violin", "violin", "viola", folder, folder]
+    viola = found["viola_sustain_ff 3.wav"]
+    assert viola.velocity == 0.95
+    assert "sustain" in viola.tags
+
+
 def test_a_table_says_what_files_are(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "one.wav", tone(57), RATE)
     (tmp_path / "notes.csv").write_text(

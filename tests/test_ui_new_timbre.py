@@ -10,6 +10,7 @@ from fake_engine import FakeEngine
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from noisysynth.events import EventKind
 from noisysynth.ui.new_timbre import NewTimbres
 from noisysynth.ui.window import Window
 
@@ -75,6 +76,49 @@ def test_button_and_key_draw_and_saving_keeps_it(window: Window, engine: FakeEng
     player.choose_preset(0)
     player.choose_preset([each.name for each in player.presets].index("Mine"))
     np.testing.assert_allclose(sounding(window, engine), second, atol=1e-4)
+
+
+def test_a_drag_after_a_draw_is_one_edit(window: Window, engine: FakeEngine) -> None:
+    player = window.player
+    player.new_timbres.draw()
+    name, before = player.preset_name, player.values["knob_1"]
+    for step in range(60):
+        player.set_parameter("knob_1", 0.01 * step)
+    player.undo()
+    assert player.values["knob_1"] == before
+    assert player.preset_name == name
+    player.undo()
+    assert player.preset_name != name
+
+
+def test_every_draw_is_heard_unless_presets_are_not(window: Window, engine: FakeEngine) -> None:
+    for _ in range(3):  # one after the other, while the last one's note still sounds
+        engine.forget()
+        window.presets.draw_timbre()
+        assert len(engine.of_kind(EventKind.NOTE_ON)) == 1
+    window.presets.audition.setChecked(False)
+    engine.forget()
+    window.presets.draw.click()
+    assert not engine.of_kind(EventKind.NOTE_ON)
+    assert window.player.preset_name.startswith("Near ")
+
+
+def test_a_draw_with_the_name_of_a_preset_comes_back_as_itself(
+    open_window: OpenWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    window = open_window()
+    player = window.player
+    player.new_timbres.draw()
+    drawn, name = sounding(window, engine), player.preset_name
+    player.choose_preset(0)
+    player.save_preset(name)  # another sound of that name
+    player.undo()
+    while player.preset_name != name or player.preset >= 0:
+        player.undo()
+    window.close()
+    again = open_window()
+    assert (again.player.preset_name, again.player.preset) == (name, -1)
+    np.testing.assert_allclose(sounding(again, engine), drawn, atol=1e-4)
 
 
 def test_undo_of_a_kept_recording_goes_back_to_what_was_drawn(window: Window, engine: FakeEngine) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from noisysynth.engine.cut_short import finish_flac
+from noisysynth.engine.cut_short import _crc8, finish_flac
 from noisysynth.errors import UserError
 from noisysynth.ui import recording
 from noisysynth.ui.recording import clock, new_file, recordings_folder
@@ -180,6 +180,17 @@ def test_takes_of_a_crash_are_finished_at_the_next_start(
     ]  # fmt: skip
     assert soundfile.info(folder / "old.flac").frames > 40_000
     assert sum("cut short" in line for line in window.status_line.lines) == 1
+
+
+def test_what_looks_like_a_block_by_chance_is_none(tmp_path: Path) -> None:
+    part = tmp_path / "take.flac.part"
+    cut_short(part, 2.0)
+    n_samples = finish_flac(part, tmp_path / "take.flac")
+    header = bytes([0xFF, 0xF8, 0x19, 0x18, 3])  # of 192 samples at another rate, and its checksum is right
+    cut_short(part, 2.0)
+    with part.open("ab") as file:
+        file.write(header + bytes([_crc8(header)]) + bytes(20))
+    assert finish_flac(part, tmp_path / "take.flac") == n_samples
 
 
 def test_a_whole_take_that_lacks_its_name_only_is_given_it(tmp_path: Path) -> None:

@@ -207,6 +207,17 @@ class TestSpectrogram:
             drawn = image.pixelColor(int(area.left()) + at, int(area.top()) + row)
             assert drawn.rgb() == int(pixels[row, at])
 
+    def test_a_column_for_every_tick_that_was_left_out(self, qtbot: QtBot) -> None:
+        view = Spectrogram()
+        qtbot.addWidget(view)
+        view.resize(300, 120)
+        view.show()
+        view.feed(stereo(sine(1_000.0, -6.0)), 48_000.0, ticks=4)
+        view.feed(stereo(sine(4_000.0, -6.0)), 48_000.0)
+        newest = view.pixels[:, -5:]
+        assert (newest[:, :4] == newest[:, :1]).all()
+        assert (newest[:, 4] != newest[:, 0]).any()
+
     def test_it_stands_still_once_silence_fills_it(self, view: Spectrogram, qtbot: QtBot) -> None:
         silence = np.zeros((SCOPE_LENGTH, 2), np.float32)
         view.feed(stereo(sine(440.0, 0.0)), 48_000)

@@ -28,6 +28,7 @@ FORMAT = 1
 KEEP = 2
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WHEN_FULL = "free some space and go on with --resume"
+_LATENTS = {"last": "latents.npz", "best": "best-latents.npz"}
 _NAME = re.compile(r"step_(\d+)\.pt")
 
 
@@ -161,15 +162,16 @@ def newest_checkpoint(run_dir: Path) -> tuple[tuple[Path, dict[str, Any]] | None
     return None, damaged
 
 
-def save_latents(run_dir: Path, latents: Latents) -> None:
-    """Write latents.npz."""
+def save_latents(run_dir: Path, latents: Latents, *, best: bool = False) -> None:
+    """Write latents.npz, and best-latents.npz beside it if `best`: they belong to the encoder of a checkpoint."""
     arrays = dataclasses.asdict(latents) | {"instruments": np.array(latents.instruments, dtype=np.str_)}
-    write_atomically(run_dir / "latents.npz", lambda file: np.savez(file, **arrays))
+    for name in ("last", "best") if best else ("last",):
+        write_atomically(run_dir / _LATENTS[name], lambda file: np.savez(file, **arrays))
 
 
-def load_latents(run_dir: Path) -> Latents:
-    """Read latents.npz; raise UserError when it is missing or damaged."""
-    path = run_dir / "latents.npz"
+def load_latents(run_dir: Path, which: str = "last") -> Latents:
+    """Read the latents of the last or the best checkpoint; raise UserError when they are missing or damaged."""
+    path = run_dir / _LATENTS[which]
     try:
         with np.load(path, allow_pickle=False) as data:
             return Latents(data["z"], data["instrument"], data["instruments"].tolist(), data["pitch"], data["velocity"])
@@ -205,4 +207,4 @@ def load_run(run_dir: str | Path, which: str = "last") -> Run:
         encoder.load_state_dict(state["ema_encoder"])
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"{paths[-1]}: does not fit this version's networks ({type(error).__name__})") from error
-    return Run(generator.eval(), encoder.eval(), spec, config, training, load_latents(run_dir))
+    return Run(generator.eval(), encoder.eval(), spec, config, training, load_latents(run_dir, which))

@@ -195,6 +195,7 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
         spec=spec,
         train=notes(learned, config.max_notes if groups is None else min(config.max_notes, SAMPLE)),
         groups=groups,
+        n_instruments=len({entry["instrument"] for dataset in learned for entry in dataset.entries}),
         held_out=notes(held_out, max(config.evaluation_notes, 2)),
         instruments=sorted({entry["instrument"] for entry in entries}),
         description=description,

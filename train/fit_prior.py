@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from noisysynth.latent_prior import N_CONDITIONS, LatentPrior, conditions
+from noisysynth.latent_prior import LatentPrior, conditions
 
 FEWEST_NOTES = 60
 NOTES_PER_COMPONENT = 25
@@ -44,18 +44,6 @@ def fit_prior(
         factors = np.linalg.cholesky(covariances)
         shares = _expect(x, weights, means, factors)
     return LatentPrior(weights.astype(np.float32), means.astype(np.float32), factors.astype(np.float32))
-
-
-def log_likelihood(
-    prior: LatentPrior, z: NDArray[np.float32], pitch: NDArray[np.float32], velocity: NDArray[np.float32]
-) -> Array:
-    """Of each note, latent and conditions together, [n], in nats."""
-    x = np.concatenate([conditions(pitch, velocity), z.astype(np.float64)], axis=1)
-    scores = _scores(x, *(each.astype(np.float64) for each in (prior.weights, prior.means, prior.factors)))
-    highest = scores.max(axis=1)
-    size = N_CONDITIONS + prior.latent_size
-    total: Array = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1)) - 0.5 * size * np.log(2.0 * np.pi)
-    return total
 
 
 def _spread(x: Array, k: int, rng: np.random.Generator) -> Array:

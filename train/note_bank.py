@@ -88,6 +88,12 @@ class Frames:
         return Frames(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
+_COLUMNS = (
+    "cents", "partials", "noise", "log_mel", "length", "gate", "end", "quiet", "mel_length", "pitch", "velocity",
+    "instrument", "audio", "audio_length", "vibrato", "vibrato_known", "hold_decay", "hold_decay_known",
+)  # fmt: skip
+
+
 class NoteBank:
     """All notes of one split in memory, packed frame after frame, half precision where it is large.
 
@@ -162,16 +168,30 @@ class NoteBank:
         self.length, self.gate, self.end, self.quiet, self.mel_length, self.pitch, self.velocity, self.instrument = (
             torch.tensor(columns[name]) for name in list(columns)[:-2]
         )
-        self.first = torch.cumsum(self.length, 0) - self.length
-        self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
         self.audio = torch.cat(recordings) if recordings else torch.zeros(0, dtype=torch.float16)
         self.audio_length = torch.tensor([len(recording) for recording in recordings])
-        self._first_audio = torch.cumsum(self.audio_length, 0) - self.audio_length
         self.vibrato = torch.tensor([_vibrato_coordinates(found) for found in columns["vibrato"]])
         self.vibrato_known = torch.tensor([found is not None for found in columns["vibrato"]])
         decays = columns["decay"]
         self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
         self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])
+        self._settle(device)
+
+    @classmethod
+    def joined(cls, banks: Sequence[NoteBank], device: torch.device | str = "cpu") -> NoteBank:
+        """All notes of several banks of one spec and the same instruments, in their order."""
+        joined = cls.__new__(cls)
+        joined.spec, joined.instruments = banks[0].spec, banks[0].instruments
+        for name in _COLUMNS:
+            setattr(joined, name, torch.cat([getattr(bank, name) for bank in banks]))
+        joined._settle(device)
+        return joined
+
+    def _settle(self, device: torch.device | str) -> None:
+        """Where each note begins and which notes each instrument has; all of it on the device."""
+        self.first = torch.cumsum(self.length, 0) - self.length
+        self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
+        self._first_audio = torch.cumsum(self.audio_length, 0) - self.audio_length
         self._of_instrument = torch.argsort(self.instrument, stable=True)
         self._n_of_instrument = torch.bincount(self.instrument, minlength=len(self.instruments))
         self._first_of_instrument = torch.cumsum(self._n_of_instrument, 0) - self._n_of_instrument

@@ -41,7 +41,8 @@ def oddities(notes: Sequence[dict[str, Any]], groups: Sequence[Sequence[int]], f
     for note in notes:
         level = note.get("level_db")
         if level is not None:
-            usual = float(np.median(levels[note["instrument"]]))
+            others = levels[note["instrument"]]
+            usual = float(np.median(others)) if len(others) > 1 else everywhere  # else it would be its own judge
             if min(abs(level - usual), abs(level - everywhere)) > ODD_LEVEL_DB:
                 found.append(Oddity(note["id"], "level", f"{level:.0f} dB, its instrument's median is {usual:.0f} dB"))
         seconds = note["n_frames"] / frame_rate

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import itertools
 import random
 from collections.abc import Callable, Sequence
 
@@ -42,25 +41,29 @@ class NoteStream:
         device: torch.device | str = "cpu",
     ) -> None:
         self._groups, self._seed, self._steps_per_group = groups, seed, steps_per_group
-        self._make = lambda notes: NoteBank(notes, spec, instruments, keep_audio, device)
+        self._read = lambda number: NoteBank(groups.read(number), spec, instruments, keep_audio)
+        self._device = device
         self._window: tuple[int, ...] = ()
-        self._notes: dict[int, list[Note]] = {}
+        self._here: dict[int, NoteBank] = {}  # a packed bank takes half of what its notes do
         self._bank: NoteBank | None = None
         self._reader = concurrent.futures.ThreadPoolExecutor(1, "notes")
-        self._coming: dict[int, concurrent.futures.Future[list[Note]]] = {}
+        self._coming: dict[int, concurrent.futures.Future[NoteBank]] = {}
 
     def at(self, step: int) -> NoteBank:
-        """The notes that step learns from. Raises what reading raises: UserError for damaged data."""
+        """The notes that step learns from. Raises what reading raises: UserError for damaged data.
+
+        Whoever has the bank of the step before lets go of it first: there is not memory for two.
+        """
         move = step // self._steps_per_group
         window = self.window(move)
         if window != self._window or self._bank is None:
-            self._notes = {number: self._read(number) for number in window}
-            self._bank = None  # before the next is made: there is not memory for three
-            self._bank = self._make(itertools.chain.from_iterable(self._notes.values()))
+            self._bank = None
+            self._here = {number: self._taken(number) for number in window}
+            self._bank = NoteBank.joined(list(self._here.values()), self._device)
             self._window = window
             for number in self.window(move + 1):
-                if number not in self._notes and number not in self._coming:
-                    self._coming[number] = self._reader.submit(self._groups.read, number)
+                if number not in self._here and number not in self._coming:
+                    self._coming[number] = self._reader.submit(self._read, number)
         return self._bank
 
     def window(self, move: int) -> tuple[int, ...]:
@@ -79,8 +82,8 @@ class NoteStream:
         random.Random(f"{self._seed} {epoch}").shuffle(order)
         return order[place]
 
-    def _read(self, number: int) -> list[Note]:
-        if number in self._notes:
-            return self._notes[number]
+    def _taken(self, number: int) -> NoteBank:
+        if number in self._here:
+            return self._here[number]
         coming = self._coming.pop(number, None)
-        return coming.result() if coming is not None else self._groups.read(number)
+        return coming.result() if coming is not None else self._read(number)

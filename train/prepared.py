@@ -286,7 +286,9 @@ def _make_index(
     notes = [note for number in sorted(records) for note in records[number]["notes"]]
     rejected = [note for number in sorted(records) for note in records[number]["rejected"]]
     if not notes:
-        first = f" (the first, {rejected[0]['id']}: {rejected[0]['reason']})" if rejected else ""
+        if not rejected:
+            raise UserError("none of the notes is wanted; --acoustic or --pitches leaves none")
+        first = f" (the first, {rejected[0]['id']}: {rejected[0]['reason']})"
         raise UserError(f"no usable note among {len(rejected)}{first}")
     assign_splits(notes, duplicates(notes), split_by)
     return {

@@ -30,11 +30,12 @@ def assign_splits(
             note["split"] = "test_instruments"
         else:
             note["split"] = "test_notes" if _chance(note["id"]) < share else "train"
-    for group in groups:
-        if any(notes[i]["split"] != "train" for i in group):
-            for i in group:
-                if notes[i]["split"] == "train":
-                    notes[i]["split"] = "test_notes"
+    for group in groups:  # decided by one of them: with more chances, what is used often would be held out oftener
+        first = min(notes[i]["id"] for i in group)
+        apart = _chance(first) < share or any(notes[i]["split"] == "test_instruments" for i in group)
+        for i in group:
+            if notes[i]["split"] != "test_instruments":
+                notes[i]["split"] = "test_notes" if apart else "train"
     if not any(note["split"] == "train" for note in notes):
         for note in notes:
             note["split"] = "train"

@@ -79,6 +79,7 @@ class TrainingData:
     instruments: Sequence[str]
     description: dict[str, Any]
     groups: NoteGroups | None = None
+    n_instruments: int = 0  # in all groups
 
 
 class Trainee:
@@ -196,7 +197,7 @@ def _train(
         "config": json.dumps(config.to_json()),
         "spec": json.dumps(data.spec.to_json()),
     }
-    last_checkpoint = _resume(trainee, *found, described, data) if found else None
+    last_checkpoint = _resume(trainee, *found, described, data, quiet) if found else None
     saved_step = trainee.step
     report: Report | None = None
     if first:
@@ -239,13 +240,13 @@ def _train(
             "steps": trainee.step,
             "minutes": round(trainee.elapsed_s / 60.0, 2),
             "notes": data.groups.n_notes if data.groups is not None else len(sample),
-            "instruments": len(set(sample.instrument.tolist())),
+            "instruments": data.n_instruments or len(set(sample.instrument.tolist())),
             "metrics": metrics,
             "version": noisysynth.__version__,
         }
         state = trainee.state() | described | {"training": json.dumps(training), "threads": torch.get_num_threads()}
         path = save_checkpoint(run_dir, state, best=best)
-        save_latents(run_dir, latents)
+        save_latents(run_dir, latents, best=best)
         write_json(run_dir / "run.json", training)
         return path
 
@@ -254,6 +255,7 @@ def _train(
     started = time.monotonic() - trainee.elapsed_s
     interrupted = False
     metrics: dict[str, float] = {}
+    bank: NoteBank | None
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
     with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
@@ -262,6 +264,7 @@ def _train(
             _set_learning_rate(trainee.g_optimizer, config.learning_rate * rate)
             _set_learning_rate(trainee.d_optimizer, config.discriminator_learning_rate * rate)
 
+            bank = None  # so that a stream has its room for the next
             bank = sample if stream is None else stream.at(trainee.step)
 
             # Reconstruction: single instants of real notes, from their own latent or from that of another note.
@@ -508,11 +511,16 @@ def _find_checkpoint(run_dir: Path, quiet: bool) -> tuple[Path, dict[str, Any]] 
     return processes.from_first(found)
 
 
-def _resume(trainee: Trainee, path: Path, state: dict[str, Any], described: dict[str, str], data: TrainingData) -> Path:
+def _resume(
+    trainee: Trainee, path: Path, state: dict[str, Any], described: dict[str, str], data: TrainingData, quiet: bool
+) -> Path:
     run_dir = path.parent.parent
     for what, text in described.items():
         was = json.loads(state[what])
-        if what == "config":  # a run of an older version lacks what has been added since, and had its default
+        if what == "config":  # a run of an older version lacks what has been added since
+            added = [f"{key} {value}" for key, value in json.loads(text).items() if key not in was]
+            if added and not quiet:
+                print(f"{run_dir} is of an older version; from here on it is trained with {', '.join(added)} as well")
             was = TrainConfig.from_json(was).to_json()
         if was != json.loads(text):
             raise UserError(f"{run_dir} was trained with another {what}; resume with that, or choose another folder")

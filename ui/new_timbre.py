@@ -24,13 +24,16 @@ class NewTimbres:
         self._player = player
         self._rng = np.random.default_rng(seed)
 
-    def draw(self) -> None:
-        """Draw one and let it be heard. Level, envelopes and effects stay; the latent knobs go to their middle."""
+    def draw(self, heard: bool = True) -> None:
+        """Draw one, and let it be heard where nothing is played.
+
+        Level, envelopes and effects stay; the latent knobs go to their middle.
+        """
         player, part = self._player, self._player.part
         if part.instrument is None:
             return
-        quiet = not player.notes.notes
         player.hands.end_audition()
+        quiet = not player.notes.notes
         latent = part.instrument.draw_latents(1, self._rng)[0]
         kept = {key: value for key, value in part.sound().items() if key not in _ITS_OWN}
         nearest = min(part.instrument.presets, key=lambda preset: float(np.square(preset.latent - latent).sum()))
@@ -40,5 +43,5 @@ class NewTimbres:
         with player.changes.edit(WHAT, player.chosen):
             player.select_stray(preset, player.chosen)
         player.noticed.emit(f"a new timbre, near {nearest.name}; save it (Ctrl+S) or draw another (Ctrl+N)")
-        if quiet:
+        if quiet and heard:
             player.hands.audition()

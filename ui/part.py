@@ -160,6 +160,8 @@ class Part:
             return ""
         self.values = part_defaults() | dict(data.values)
         self.preset = names.index(data.preset) if data.preset in names else -1
+        if data.own is not None and self.preset >= 0 and self.presets[self.preset] != data.own:
+            self.preset = -1  # another one of the same name
         self.stray = data.own if self.preset < 0 else None
         self.corners = fitting(data.corners, self.instrument.spec.latent_size)
         self.preset_stands = data.stands and self.at_preset()

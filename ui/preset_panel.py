@@ -304,7 +304,7 @@ class PresetPanel(QFrame):
         self.audition.setChecked(True)
         self.audition.toggled.connect(self.edited)
         self.draw = IconButton("dice", "A timbre that nobody has (Ctrl+N)")
-        self.draw.clicked.connect(player.new_timbres.draw)
+        self.draw.clicked.connect(self.draw_timbre)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.HALF)
@@ -490,6 +490,10 @@ class PresetPanel(QFrame):
             self._player.audition(index)
         else:
             self._player.choose_preset(index)
+
+    def draw_timbre(self) -> None:
+        """A timbre that nobody has, heard where presets are."""
+        self._player.new_timbres.draw(self.audition.isChecked())
 
     def step(self, step: int) -> None:
         """To the next or the one before of those that are shown, around the end."""

@@ -49,7 +49,7 @@ class ScopePanel(QWidget):
         self.stack.setCurrentIndex(index)
         self.view_changed.emit()
 
-    def feed(self, sample_rate: int) -> None:
+    def feed(self, sample_rate: int, ticks: int = 1) -> None:
         """Once per screen frame. `sample_rate`: of the output, in Hz; 0 when nothing is open."""
         samples = self._player.scope()
         if samples is None:
@@ -61,4 +61,4 @@ class ScopePanel(QWidget):
             if view is self.spectrum:
                 self.spectrum.feed(samples, sample_rate, self._player.sounding_hz())
             else:
-                self.spectrogram.feed(samples, sample_rate)
+                self.spectrogram.feed(samples, sample_rate, ticks)

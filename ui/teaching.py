@@ -56,7 +56,9 @@ class Teaching:
 
     def forget(self, parameter_id: str, part: int) -> None:
         part, parameter_id = _place(parameter_id, part)
-        self._remembered = {key: place for key, place in self._remembered.items() if place != (part, parameter_id)}
+        for bindings in (self._remembered, self._bindings):
+            for key in [key for key, place in bindings.items() if place == (part, parameter_id)]:
+                del bindings[key]
         self._ask(lambda client: client.forget_learned(parameter_id, part))
 
     def _ask(self, ask: Callable[[EngineClient], None], told: str = "") -> None:

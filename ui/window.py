@@ -201,7 +201,7 @@ class Window(QMainWindow):
             ("F1", self.manual.read),
             ("Ctrl+Q", self.close),
             ("Ctrl+S", self.presets.ask_save),
-            ("Ctrl+N", player.new_timbres.draw),
+            ("Ctrl+N", self.presets.draw_timbre),
             ("Ctrl+Z", player.undo),
             ("Ctrl+Shift+Z", player.redo),
             ("Ctrl+Y", player.redo),
@@ -325,6 +325,7 @@ class Window(QMainWindow):
 
     def _restored(self, _: bool) -> None:
         self._restoring = False
+        self.top.show_status(self.player.last_status)
         gone, self._gone = self._gone, None
         if gone is not None:
             self.opener.last_one_gone(gone)
@@ -397,7 +398,7 @@ class Window(QMainWindow):
             self._show_meters()
         status = self.player.last_status
         if status is not None and self._ticks % step.views == 0 and not self.rack.isVisible():
-            self.morph.scope.feed(status.sample_rate)
+            self.morph.scope.feed(status.sample_rate, step.views)
 
     def _measure(self) -> None:
         """Leave undrawn what the machine has no time for."""

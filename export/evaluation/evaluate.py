@@ -111,6 +111,7 @@ class Evaluation:
         self._run = ControlNet(instrument).run
         self._listener: Listener | None = None
         self._fresh: list[Heard] = []
+        self._disjoint = 0  # so many of them, the first, have no note in common
         self._held_out = self._foreign = NOTHING
         self.steps: list[tuple[str, Callable[[], None]]] = [
             ("embedding", self._embedding),
@@ -155,7 +156,9 @@ class Evaluation:
             fresh = self.listener.hear(((real.audio, real.told) for real in sets.fresh), progress)
             fresh = self.listener.calibrate(fresh)
             n = len(sets.held_out)
-            self._fresh = [part for seed in range(_SHUFFLES) for part in fresh.parts(n, seed)]
+            shuffles = _SHUFFLES if len(fresh) > n else 1
+            self._fresh = [part for seed in range(shuffles) for part in fresh.parts(n, seed)]
+            self._disjoint = len(self._fresh) // shuffles
             held_out = self.listener.hear(((real.audio, real.told) for real in sets.held_out), progress)
             foreign = self.listener.hear(((real.audio, real.told) for real in sets.foreign), progress)
         self._held_out, self._foreign = held_out, foreign
@@ -164,7 +167,7 @@ class Evaluation:
         rows["floor"] = self._against_fresh(held_out)
         rows["floor_halves"] = over_seeds([compare(*_halves(held_out, seed)) for seed in range(_HALVINGS)])
         if len(foreign) > 1:
-            rows["floor_foreign"] = over_seeds([compare(part, foreign) for part in self._fresh])
+            rows["floor_foreign"] = over_seeds([compare(part, foreign) for part in self._fresh], self._disjoint)
             rows["floor_foreign_halves"] = over_seeds([compare(*_halves(foreign, seed)) for seed in range(_HALVINGS)])
             # Unseen instruments as a model of the seen ones, at the floor of as many notes.
             floor = self._against_fresh(held_out.some(len(foreign)))
@@ -335,7 +338,7 @@ class Evaluation:
 
     def _against_fresh(self, samples: Heard) -> dict[str, Any]:
         """The samples compared with each part of the training notes that are new to the embedding."""
-        return over_seeds([compare(samples, part) for part in self._fresh])
+        return over_seeds([compare(samples, part) for part in self._fresh], self._disjoint)
 
     @property
     def listener(self) -> Listener:

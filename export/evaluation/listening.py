@@ -106,14 +106,18 @@ def compare(samples: Heard, real: Heard) -> dict[str, Any]:
     return figures
 
 
-def over_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean of comparisons, with `spread`: the sample's standard deviation of each figure over them (of one: 0)."""
-    figures: dict[str, Any] = {"n": rows[0]["n"], "times": len(rows)}
+def over_seeds(rows: Sequence[dict[str, Any]], independent: int | None = None) -> dict[str, Any]:
+    """The mean of comparisons, with `spread`: the sample's standard deviation of each figure over them (of one: 0).
+
+    independent: only so many, the first, have no notes in common, and the spread is theirs alone.
+    """
+    times = len(rows) if independent is None else independent
+    figures: dict[str, Any] = {"n": rows[0]["n"], "times": times}
     for embedding in EMBEDDINGS:
         values = {name: np.array([row[embedding][name] for row in rows]) for name in rows[0][embedding]}
         figures[embedding] = {name: float(each.mean()) for name, each in values.items()}
         figures[embedding]["spread"] = {
-            name: float(each.std(ddof=1)) if len(each) > 1 else 0.0 for name, each in values.items()
+            name: float(each[:times].std(ddof=1)) if times > 1 else 0.0 for name, each in values.items()
         }
     return figures
 

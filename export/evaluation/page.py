@@ -165,7 +165,8 @@ def _playing(results: dict[str, Any]) -> str:
         parts.append(
             f"<h3>Note length</h3><p>{row['n']} notes of 0.05 to 10 s: {row['clicks']} with a click (the most "
             f"outstanding 2 ms {row['worst_click_db']:.1f} dB above what is around), {row['hanging']} of "
-            f"{row['released']} still sounding 2 s after the key, {row['silent']} silent. Median release "
+            f"{row['released']} still sounding 2 s after the key, {row['again']} sound again, {row['silent']} silent. "
+            "Median release "
             f"{_number(row['release_db_per_s'], 0)} dB/s; largest drift of a 10 s note "
             f"{_number(row['drift_cents'], 1)} cents (of {row['held']} that are audible then).</p>"
             + image(figures.gates_picture(results), "levels at every gate")

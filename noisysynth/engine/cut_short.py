@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from noisysynth.errors import UserError
 
@@ -31,7 +32,8 @@ def finish_flac(part: Path, path: Path) -> int:
                 block_size = int.from_bytes(head[_STREAMINFO_AT : _STREAMINFO_AT + 2], "big")
                 start = max(len(head), file.seek(0, os.SEEK_END) - _MOST_SEARCHED)
                 file.seek(start)
-                at, number = _last_frame(file.read())
+                like = _first_header(part)
+                at, number = _last_frame(file.read(), like)
                 if number == 0:
                     raise UserError(f"{part}: no whole block of the recording was written")
                 n_samples = number * block_size
@@ -44,11 +46,30 @@ def finish_flac(part: Path, path: Path) -> int:
     return n_samples
 
 
-def _last_frame(data: bytes) -> tuple[int, int]:
-    """Where the last frame of a stream with blocks of one size begins, and its number; 0 and 0 if there is none."""
+def _first_header(part: Path) -> bytes:
+    """The beginning of the first frame, which follows the blocks of metadata."""
+    with part.open("rb") as file:
+        at, last = 4, False
+        while not last and len(block := _at(file, at, 4)) == 4:
+            last, at = bool(block[0] & 0x80), at + 4 + int.from_bytes(block[1:], "big")
+        return _at(file, at, 4)
+
+
+def _at(file: BinaryIO, place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)
+
+
+def _last_frame(data: bytes, like: bytes) -> tuple[int, int]:
+    """Where the last frame of a stream with blocks of one size begins, and its number; 0 and 0 if there is none.
+
+    like: how the first frame begins. Chance alone makes headers in a long recording, but hardly of its size and rate.
+    """
     at = data.rfind(_FIXED_BLOCKS)
-    while at >= 0:
-        number = _frame_number(data[at : at + _LONGEST_HEADER])
+    while at >= 0 and len(like) == 4:
+        header = data[at : at + _LONGEST_HEADER]
+        alike = header[2:3] == like[2:3] and len(header) > 3 and header[3] & 0xF == like[3] & 0xF
+        number = _frame_number(header) if alike else None
         if number is not None:
             return at, number
         at = data.rfind(_FIXED_BLOCKS, 0, at)

@@ -30,6 +30,7 @@ DYNAMICS = {
     "ppp": 0.15, "pp": 0.25, "p": 0.4, "soft": 0.4, "mp": 0.5, "m": 0.6, "med": 0.6, "mf": 0.65, "f": 0.8,
     "loud": 0.9, "hard": 0.9, "ff": 0.95, "fff": 1.0,
 }  # fmt: skip
+_KNOWN_WORDS = {*RINGING, *SUSTAINED, *DYNAMICS}
 # Columns by their usual names; the first one present counts.
 COLUMNS = {
     "file": ("file", "path", "filename", "file_name"),
@@ -141,7 +142,7 @@ def pitch_of_name(stem: str) -> tuple[float, float | None, str, str] | None:
 
 
 def _row_of_name(folder: Path, path: Path) -> _Row:
-    pitch, velocity, before, after = pitch_of_name(path.stem) or (None, None, "", "")
+    pitch, velocity, before, after = pitch_of_name(path.stem) or (None, None, *_around_a_count(path.stem))
     number = path.stem.removeprefix(before).removesuffix(after).strip("-_ .")
     parent = path.parent.name if path.parent != folder else folder.resolve().name
     words = [word for word in re.split(r"[-_ .]+", after.lower()) if word]
@@ -158,6 +159,18 @@ def _row_of_name(folder: Path, path: Path) -> _Row:
         licence="",
         maybe_a_count=number.isdecimal() and len(number) == 2,
     )
+
+
+def _around_a_count(stem: str) -> tuple[str, str]:
+    """Of a name that says no pitch, such as `violin-07` or `violin_sustain_ff 3`, the instrument and how it is played.
+
+    Without a number at its end a name may be anything, and the instrument is the folder ("").
+    """
+    words = [word for word in re.split(r"[-_ .]+", stem) if word]
+    known = [word for word in words if word.lower() in _KNOWN_WORDS]
+    counted = len(words) > 1 and words[-1].isdecimal()
+    instrument = [word for word in words[:-1] if word not in known] if counted else []
+    return "-".join(instrument), " ".join(known)
 
 
 def _rows_of_csv(folder: Path) -> list[_Row]:

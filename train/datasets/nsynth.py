@@ -130,13 +130,16 @@ class NSynthRecordSource:
             try:
                 example = parse_example(read_record(self.path, self._offsets[number]))
                 name = _name(example)
+                note = _Note(name, _labels(example))
+                if not self.chosen.wants(note):
+                    yield Rejected(name)
+                    continue
                 audio = np.asarray(example.get("audio", []), np.float32)
                 rate = int(_first(example, "sample_rate"))
                 refuse_useless(audio)
                 if not 4_000 <= rate <= 384_000:
                     raise ValueError("bad sample rate")
-                note = _Note(name, _labels(example))
-                yield note.clip(audio, rate, self.check_pitch) if self.chosen.wants(note) else Rejected(name)
+                yield note.clip(audio, rate, self.check_pitch)
             except (ValueError, OSError) as error:
                 yield Rejected(name, str(error))
 

@@ -57,16 +57,17 @@ class Spectrogram(QWidget):
         """0xFFRRGGBB as shown, highest and oldest first, [rows, columns]."""
         return np.roll(self._pixels, -self._next, axis=1)
 
-    def feed(self, stereo: NDArray[np.float32], rate_hz: float) -> None:
-        """The newest output samples, [n, 2]."""
+    def feed(self, stereo: NDArray[np.float32], rate_hz: float, ticks: int = 1) -> None:
+        """The newest output samples, [n, 2], and how many ticks of the clock they stand for: a column each."""
         rows, columns = self._pixels.shape
         levels = log_spectrum(len(stereo), rate_hz, rows).levels_db(mix_down(stereo))
         self._quiet = 0 if levels.max() > FLOOR_DB else self._quiet + 1
         if self._quiet > columns:  # nothing but silence is left
             return
         shades = np.clip((levels - FLOOR_DB) * (255.0 / (TOP_DB - FLOOR_DB)), 0.0, 255.0).astype(np.uint8)
-        self._pixels[:, self._next] = colours()[shades[::-1]]
-        self._next = (self._next + 1) % columns
+        ticks = min(ticks, columns)
+        self._pixels[:, (self._next + np.arange(ticks)) % columns] = colours()[shades[::-1]][:, None]
+        self._next = (self._next + ticks) % columns
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
