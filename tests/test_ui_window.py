@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from pytestqt.qtbot import QtBot
 
 from noisysynth.effects import EFFECT_INDEX, EFFECTS
 from noisysynth.engine.messages import AudioChoice
+from noisysynth.errors import UserError
 from noisysynth.events import EventKind
 from noisysynth.parameters import MOD_DESTINATIONS, PARAMETER_INDEX, PARAMETERS, default_values
+from noisysynth.ui import teaching
 from noisysynth.ui.controls.choice import Choice
 from noisysynth.ui.controls.knob import Knob
 from noisysynth.ui.controls.values import format_value
@@ -226,6 +229,16 @@ class TestMidiLearn:
         window.player._client_factory = lambda: fresh
         window.player.restart()
         qtbot.waitUntil(lambda: fresh.bindings == {(0, 71): (0, "filter_cutoff")})
+
+    def test_an_engine_that_does_not_listen_is_reminded(
+        self, window: Window, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(teaching, "REMIND_S", 0.2)
+        monkeypatch.setattr(engine, "bind_controller", unheard := MagicMock(side_effect=UserError("it has just died")))
+        window.player.teaching.remember({(0, 71): (0, "filter_cutoff")})
+        qtbot.waitUntil(lambda: unheard.call_count > 1)
+        monkeypatch.undo()
+        qtbot.waitUntil(lambda: engine.bindings == {(0, 71): (0, "filter_cutoff")})
 
     def test_waiting_can_be_stopped(self, window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
         self.pick(window, "mod_1_source", "Learn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from noisysynth.parameters import PARAMETER_INDEX, PARAMETERS
 if TYPE_CHECKING:
     from noisysynth.ui.player import Player
 
+REMIND_S = 3.0
 Place = tuple[int, str]  # part and parameter; the rack's belong to part 0
 Controller = tuple[int, int]  # MIDI channel from 0, and its number
 
@@ -25,6 +27,7 @@ class Teaching:
         self._bindings: dict[Controller, Place] = {}
         self._remembered: dict[Controller, Place] = {}  # what the engine is still to be taught
         self._reminded: EngineClient | None = None
+        self._reminded_s = -REMIND_S
 
     def remember(self, bindings: Mapping[Controller, Place]) -> None:
         """Teach them to the engine as soon as it answers."""
@@ -78,6 +81,9 @@ class Teaching:
         if client is not self._reminded:  # another engine has to learn anew what the one before knew
             self._reminded, self._remembered = client, self.bindings
             self._bindings, self.taught = {}, {}
+            self._reminded_s = -REMIND_S
+        if self._remembered and time.monotonic() - self._reminded_s > REMIND_S:  # again, should it have died meanwhile
+            self._reminded_s = time.monotonic()
             for (channel, controller), (part, parameter_id) in self._remembered.items():
                 self._ask(_binding(channel, controller, part, parameter_id))
         waiting = client.learning()
