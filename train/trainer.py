@@ -51,16 +51,15 @@ from noisysynth.train.losses import (
     velocity_loss,
 )
 from noisysynth.train.machine import choose_device, exact, half_precision, memory_errors
+from noisysynth.train.made_notes import as_real_ones, drawn, let_go, struck_twice
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
-from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import Frames, Note, NoteBank
 from noisysynth.train.note_stream import NoteGroups, NoteStream
 from noisysynth.train.quick_metrics import evaluate, quick_prior
 from noisysynth.train.report import Report
 
 _RAMP_STEPS = 50
-_RELEASE_FRAMES = 8
 _FINAL_LEARNING_RATE = 0.03
 
 
@@ -283,8 +282,8 @@ def _train(
             sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
             pairs = config.velocity_notes // processes.count()
             normal = sliced_distance_from_normal(z, rng)
-            unanswered = velocity_loss(*_struck_twice(generator, z, real.pitch, pairs, rng))
-            revived = release_loss(_let_go(generator, z, real.pitch, pairs, rng))
+            unanswered = velocity_loss(*struck_twice(generator, z, real.pitch, pairs, rng))
+            revived = release_loss(let_go(generator, z, real.pitch, pairs, rng))
             loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
             loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
             loss = loss + config.release_weight * revived
@@ -305,11 +304,11 @@ def _train(
                     bank.window(rows, config.window_frames, config.window_step, rng),
                 )
                 n_encoded = len(rows) - round(config.prior_share * len(rows))
-                z = drawn(trainee, real_pair[0], config.mixture_share)
+                z = drawn(trainee.prior, real_pair[0], data.spec.latent_size, config.mixture_share, rng)
                 with half_precision(device, half):
                     encoded, _ = encoder(bank.log_mels(bank.peers(rows[:n_encoded], rng)))
                 z = torch.cat([encoded.float(), z[n_encoded:]])
-                fake_pair = _generate(generator, z, real_pair)
+                fake_pair = as_real_ones(generator, z, real_pair)
                 d_loss, penalty = _train_judges(trainee, real_pair, fake_pair, config)
                 with torch.no_grad(), half_precision(device, half):
                     real_scores = judges(judges.views(*real_pair), *real_pair).float()
@@ -382,62 +381,6 @@ def encode_all(encoder: Encoder, bank: NoteBank) -> Latents:
         pitch=bank.pitch.cpu().numpy(),
         velocity=bank.velocity.cpu().numpy(),
     )
-
-
-def drawn(trainee: Trainee, notes: Frames, mixture_share: float) -> Tensor:
-    """A latent [V, Z] for each note out of nothing: from the mixture as it was fitted last, or from N(0, I)."""
-    rng, n = trainee.rng, len(notes.pitch)
-    z = rng.randn(n, trainee.generator.spec.latent_size)
-    uniform, mixed = rng.rand(n), rng.rand(n) < mixture_share
-    if trainee.prior is None:
-        return z
-    told = (each.double().cpu().numpy() for each in (notes.pitch, notes.velocity, uniform, z))
-    return torch.where(mixed.unsqueeze(-1), torch.from_numpy(trainee.prior.at(*told)).to(z.device), z)
-
-
-def _generate(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> tuple[Frames, ...]:
-    """The notes of `real` at its instants, as the generator makes them from z."""
-    modulation = generator.modulation(z, real[0].pitch, real[0].velocity)
-    return tuple(
-        frames.with_controls(generator.frames(modulation, frames.pitch, frames.time_on, frames.time_off))
-        for frames in real
-    )
-
-
-def _struck_twice(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Frames, Frames]:
-    """Held notes of encoded latents and of latents from the prior, at any pitch, struck softly and harder."""
-    z, pitch = _anywhere(z, pitch, n, rng)
-    soft = 0.1 + 0.7 * rng.rand(n)
-    loud = soft + 0.05 + (0.95 - soft) * rng.rand(n)
-    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8], device=z.device).expand(n, -1)
-
-    def struck(velocity: Tensor) -> Frames:
-        return _played(generator, z, pitch, velocity, time_on, time_on - 2.0)
-
-    return struck(soft), struck(loud.clamp(max=1.0))
-
-
-def _let_go(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Dice) -> Frames:
-    """Notes of encoded latents and of latents from the prior, at any pitch, from 40 ms to 2.5 s after their release."""
-    z, pitch = _anywhere(z, pitch, n, rng)
-    gate = 0.05 * torch.exp(4.4 * rng.rand(n)).unsqueeze(-1)  # to 4 s
-    off = 0.04 * torch.exp(4.1 * torch.sort(rng.rand(n, _RELEASE_FRAMES), dim=-1).values)
-    return _played(generator, z, pitch, 0.3 + 0.7 * rng.rand(n), gate + off, off)
-
-
-def _anywhere(z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Tensor, Tensor]:
-    """n latents, half of them these and half from the prior, and pitches, half of them these."""
-    z = torch.cat([z[: n // 2].detach(), rng.randn(n - n // 2, z.shape[-1])])
-    return z, torch.where(rng.rand(n) < 0.5, pitch[:n], 30.0 + 70.0 * rng.rand(n))
-
-
-def _played(
-    generator: Generator, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor
-) -> Frames:
-    """What the generator says of these notes; nothing is known of real ones."""
-    blank = time_on.unsqueeze(-1)
-    empty = Frames(pitch, velocity, time_on, time_off, time_on, blank, blank)
-    return empty.with_controls(generator(z, pitch, velocity, time_on, time_off))
 
 
 def _train_judges(
