@@ -228,7 +228,7 @@ class TestSearch:
 
     def test_the_latent_alone(self, note: RecordedNote) -> None:
         inversion = Search(make_test_instrument(), note, knobs=False).run()
-        assert inversion.point.parameters == {"brightness": 0.0, "noise_level": 0.0, "attack": 1.0}
+        assert inversion.point.parameters == {"brightness": 0.0, "noise_level": 0.0, "attack": 1.0, "release": 1.0}
         assert np.tanh(inversion.point.z[0]) == pytest.approx(np.tanh(LATENT[0]), abs=0.1)
 
     def test_without_an_encoder(self, note: RecordedNote, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +323,7 @@ class TestProcess:
         result = messages[-1]
         assert isinstance(result, Found)
         assert result.distance < result.preset_distance
-        assert set(result.parameters) == {"brightness", "noise_level", "attack"}
+        assert set(result.parameters) == {"brightness", "noise_level", "attack", "release"}
         assert not runs(process.pid)
         assert process.poll() == []
 

@@ -1,4 +1,4 @@
-"""What the search moves: a latent, three knobs and how the note was played, as one vector of numbers."""
+"""What the search moves: a latent, four knobs and how the note was played, as one vector of numbers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Vector = npt.NDArray[np.float64]
 VELOCITY_GUESS = 0.75
 NEVER_S = 1e6
 PLAYED = ("velocity", "level", "gate", "tuning")
-KNOBS = ("tilt", "noise", "attack")
-MOST_TILT, MOST_NOISE, MOST_ATTACK = 9.0, 12.0, 4.0  # what the knobs of these names reach
+KNOBS = ("tilt", "noise", "attack", "release")
+MOST_TILT, MOST_NOISE, MOST_STRETCH = 9.0, 12.0, 4.0  # what the knobs of these names reach
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Point:
     """z: [Z]. velocity: 0..1. level_db: of the recording over the instrument. gate_s: inf where the key stays down.
 
-    cents: from the note's pitch. tilt_db: per octave; noise_db, attack: as the knobs Tilt, Noise and Attack.
+    cents: from the note's pitch. tilt_db: per octave; noise_db, attack, release: as the knobs of these names.
     """
 
     z: npt.NDArray[np.float32]
@@ -32,6 +32,7 @@ class Point:
     tilt_db: float = 0.0
     noise_db: float = 0.0
     attack: float = 1.0
+    release: float = 1.0
 
     @property
     def norm(self) -> float:
@@ -41,14 +42,15 @@ class Point:
     @property
     def parameters(self) -> dict[str, float]:
         """What a preset of this point sets besides its latent, by parameter id."""
-        return {"brightness": self.tilt_db, "noise_level": self.noise_db, "attack": self.attack}
+        stretched = {"attack": self.attack, "release": self.release}
+        return {"brightness": self.tilt_db, "noise_level": self.noise_db, **stretched}
 
 
 class Layout:
     """Points as vectors in which a step of about one means about as much everywhere, and back.
 
     After Z latent values: velocity through a logit, level in units of 6 dB, gate in units of 50 ms, tuning of 5 cents,
-    tilt of 2 dB an octave, noise of 6 dB, attack of an octave of time.
+    tilt of 2 dB an octave, noise of 6 dB, attack and release of an octave of time.
     """
 
     def __init__(self, latent_size: int, gated: bool) -> None:
@@ -63,7 +65,7 @@ class Layout:
         velocity = min(max(point.velocity, 0.02), 0.98)
         played = [np.log(velocity / (1.0 - velocity)), point.level_db / 6.0,
                   point.gate_s / 0.05 if self.gated else 0.0, point.cents / 5.0,
-                  point.tilt_db / 2.0, point.noise_db / 6.0, np.log2(point.attack)]  # fmt: skip
+                  point.tilt_db / 2.0, point.noise_db / 6.0, np.log2(point.attack), np.log2(point.release)]  # fmt: skip
         return np.concatenate((np.asarray(point.z, np.float64), played))
 
     def point(self, vector: Vector) -> Point:
@@ -83,6 +85,12 @@ class Layout:
             "cents": 5.0 * played[:, 3],
             "tilt_db": np.clip(2.0 * played[:, 4], -MOST_TILT, MOST_TILT),
             "noise_db": np.clip(6.0 * played[:, 5], -2.0 * MOST_NOISE, MOST_NOISE),
-            "attack": 2.0 ** np.clip(played[:, 6], -np.log2(MOST_ATTACK), np.log2(MOST_ATTACK)),
+            "attack": _stretch(played[:, 6]),
+            "release": _stretch(played[:, 7]),
         }
         return {name: np.ascontiguousarray(values, np.float32) for name, values in columns.items()}
+
+
+def _stretch(octaves: Vector) -> Vector:
+    most = np.log2(MOST_STRETCH)
+    return np.asarray(2.0 ** np.clip(octaves, -most, most))

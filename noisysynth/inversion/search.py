@@ -45,6 +45,7 @@ PRECISION = {
     "tilt": 0.01,
     "noise": 0.005,
     "attack": 0.01,
+    "release": 0.01,
 }
 NOISE_FROM = 12_345
 
@@ -78,7 +79,7 @@ class Search:
     """One instrument and one recorded note; `run` does it all, the rest is for those who measure."""
 
     def __init__(self, instrument: Instrument, note: RecordedNote, knobs: bool = True, seed: int = 0) -> None:
-        """knobs: whether Tilt, Noise and Attack may be turned, too."""
+        """knobs: whether Tilt, Noise, Attack and Release may be turned, too."""
         spec = instrument.spec
         self.instrument = instrument
         self.note = note
@@ -140,7 +141,7 @@ class Search:
         for name, value in PRECISION.items():
             precision[layout.at[name]] = value
         still = () if self._knobs else KNOBS
-        for name in (*still, *(() if layout.gated else ("gate",)), *(() if tuned else ("tuning",))):
+        for name in (*still, *(() if layout.gated else ("gate", "release")), *(() if tuned else ("tuning",))):
             steps[layout.at[name]] = 0.0
         return Problem(residuals, weights, precision, mean, steps, self._radius, layout.latent_size)
 

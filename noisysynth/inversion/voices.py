@@ -26,12 +26,13 @@ class Voices:
         """At times_s [F] since note-on, with the fitted level and knobs: so harmonics need not sum to one."""
         points = self.layout.columns(vectors)
         time_on = np.repeat(np.maximum(times_s, 0.0)[None, :], len(vectors), axis=0).astype(np.float32)
+        time_off = time_on - points["gate_s"][:, None]
         frames = self.net.run(
             points["z"],
             np.full(len(vectors), self.pitch, np.float32),
             points["velocity"],
             time_on / points["attack"][:, None],
-            time_on - points["gate_s"][:, None],
+            np.where(time_off > 0.0, time_off / points["release"][:, None], time_off),
         )
         gain = (10.0 ** (points["level_db"] / 20.0)).astype(np.float32)
         tuning = (2.0 ** (points["cents"] / 1200.0)).astype(np.float32)
