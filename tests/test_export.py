@@ -410,7 +410,7 @@ def run_folder(tmp_path: Path) -> Path:
     save_checkpoint(folder, state, best=True)
     notes = training_notes()
     names = list(notes.instrument_names)
-    save_latents(folder, Latents(notes.z, notes.instrument, names, notes.pitch, notes.velocity))
+    save_latents(folder, Latents(notes.z, notes.instrument, names, notes.pitch, notes.velocity), best=True)
     return folder
 
 
