@@ -88,7 +88,7 @@ def test_a_soundfont_becomes_prepared_data(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to another process")
 def test_ctrl_c_leaves_a_preparation_that_continues(tmp_path: Path) -> None:
-    write_notes(tmp_path / "notes", range(13, 121), seconds=6.0)  # long enough to be still at work
+    write_notes(tmp_path / "notes", range(13, 121), seconds=3.5)  # long enough to be still at work
     command = [sys.executable, "-m", "noisysynth.train.cli_dataset", "folder"]
     command += [str(tmp_path / "notes"), str(tmp_path / "out"), "--jobs", "1", "--no-pitch-check"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
