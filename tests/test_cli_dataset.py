@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +89,11 @@ def test_a_soundfont_becomes_prepared_data(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to another process")
 def test_ctrl_c_leaves_a_preparation_that_continues(tmp_path: Path) -> None:
-    write_notes(tmp_path / "notes", range(13, 121), seconds=3.5)  # long enough to be still at work
+    write_notes(tmp_path / "notes", range(13, 121), seconds=2.0)  # long enough to be still at work
     command = [sys.executable, "-m", "noisysynth.train.cli_dataset", "folder"]
     command += [str(tmp_path / "notes"), str(tmp_path / "out"), "--jobs", "1", "--no-pitch-check"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeded)
     deadline = time.monotonic() + 60.0
     while not (tmp_path / "out" / "shard-00000.npz").exists() and time.monotonic() < deadline:
         assert process.poll() is None, "finished before it could be interrupted"
