@@ -84,7 +84,7 @@ class History:
         if (
             newest is not None
             and change.parts is None
-            and change.stray is newest.stray  # in no list, so it can only be had back from here
+            and change.stray is newest.stray  # another one is in no list: it can only be had back from here
             and (newest.what, newest.part, newest.side) == (change.what, change.part, change.side)
             and now_s - self._newest_s < JOIN_S
         ):

@@ -31,8 +31,8 @@ def finish_flac(part: Path, path: Path) -> int:
             if n_samples == 0:  # else it lacks nothing but its name
                 block_size = int.from_bytes(head[_STREAMINFO_AT : _STREAMINFO_AT + 2], "big")
                 start = max(len(head), file.seek(0, os.SEEK_END) - _MOST_SEARCHED)
+                like = _first_header(file)
                 file.seek(start)
-                like = _first_header(part)
                 at, number = _last_frame(file.read(), like)
                 if number == 0:
                     raise UserError(f"{part}: no whole block of the recording was written")
@@ -46,13 +46,12 @@ def finish_flac(part: Path, path: Path) -> int:
     return n_samples
 
 
-def _first_header(part: Path) -> bytes:
+def _first_header(file: BinaryIO) -> bytes:
     """The beginning of the first frame, which follows the blocks of metadata."""
-    with part.open("rb") as file:
-        at, last = 4, False
-        while not last and len(block := _at(file, at, 4)) == 4:
-            last, at = bool(block[0] & 0x80), at + 4 + int.from_bytes(block[1:], "big")
-        return _at(file, at, 4)
+    at, last = 4, False
+    while not last and len(block := _at(file, at, 4)) == 4:
+        last, at = bool(block[0] & 0x80), at + 4 + int.from_bytes(block[1:], "big")
+    return _at(file, at, 4)
 
 
 def _at(file: BinaryIO, place: int, size: int) -> bytes:
