@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from noisysynth.listening.distance import multi_scale_spectral_distance
+from noisysynth.listening.pitch_track import track_cents
 from noisysynth.spec import SynthSpec, midi_to_hz, noise_band_centers_hz
 from noisysynth.train.analysis import Track, analyse, resynthesise
 from noisysynth.train.clip import Clip
@@ -153,6 +154,16 @@ def test_silence_and_snippets_give_finite_tracks(audio: np.ndarray) -> None:
     assert np.isfinite(found.noise).all()
     assert np.isfinite(found.cents).all()
     assert len(found.cents) == len(found.noise) == int(len(audio) / 176.4) + 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("tiny", [1e-38, 1e-41, 1e-44])
+def test_a_note_that_dies_away_to_denormal_numbers_has_a_pitch(tiny: float) -> None:
+    time_s = np.arange(RATE) / RATE
+    level = np.where(time_s < 0.5, 0.3 * np.exp(-6.0 * time_s), tiny)
+    audio = (level * np.sin(2.0 * np.pi * 60.0 * time_s)).astype(np.float32)
+    cents = track_cents(audio, RATE, 60.0, 250, 250)
+    assert np.isfinite(cents).all() and np.abs(cents[:100]).max() < 1.0
 
 
 def test_other_rates_are_resampled() -> None:

@@ -17,6 +17,7 @@ N_TRACKED_PARTIALS = 6
 # A frame this far below the loudest frame cannot be trusted and takes its neighbours' pitch.
 HOLD_BELOW_DB = -50.0
 SMOOTHING_FRAMES = 7
+_NOTHING = 1e-20  # the spectrum of what has died away to denormal numbers
 
 
 def track_cents(
@@ -94,7 +95,7 @@ def _partial_cents(
         best = low + magnitude.argmax(axis=1)
         value = spectrum[rows, best]
         power[:, column] = np.abs(value) ** 2
-        safe = np.where(value == 0, 1.0, value)
+        safe = np.where(np.abs(value) < _NOTHING, 1.0, value)  # or dividing by a denormal number overflows
         hz = best * rate / length - np.imag(slope_spectrum[rows, best] / safe) * rate / (2 * np.pi)
         ratio = np.clip(hz / (k * f0_hz), 0.5, 2.0)
         cents[:, column] = 1200.0 * np.log2(ratio)
