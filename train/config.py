@@ -28,6 +28,7 @@ class TrainConfig:
     # Reconstruction: single instants of many notes teach more per second than whole notes of a few.
     reconstruction_notes: int = 48
     frames_per_note: int = 40
+    instrument_balance: float = 0.5  # 0: all notes are as likely, 1: all instruments; a SoundFont drowns few recordings
     peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
     kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
     decay_weight: float = 0.2

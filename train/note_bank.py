@@ -206,6 +206,12 @@ class NoteBank:
     def device(self) -> torch.device:
         return self.pitch.device
 
+    def drawn(self, n: int, balance: float, rng: Dice) -> Tensor:
+        """n notes: with balance 0 all are as likely, with 1 all instruments are, however many notes each has."""
+        likely = self._n_of_instrument[self.instrument].double().pow(-balance).cumsum(0)
+        place = torch.searchsorted(likely, rng.rand(n).double() * likely[-1], right=True)
+        return place.clamp(max=len(self) - 1)
+
     def peers(self, rows: Tensor, rng: Dice) -> Tensor:
         """For each note another one (or itself) of the same instrument, [len(rows)]."""
         instrument = self.instrument[rows]
