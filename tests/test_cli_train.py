@@ -45,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert main(["--data", str(data), "--out", str(run), "--config", "tiny", "--steps", "4"]) == 0
-    assert "held-out harmonics" in capsys.readouterr().out
+    assert "held-out (learned) notes harmonics" in capsys.readouterr().out
     assert main(["--data", str(data), "--out", str(run), "--steps", "6", "--resume"]) == 0
     training = load_run(run).training
     assert training["steps"] == 6

@@ -132,7 +132,8 @@ def test_finished_run_loads_with_all_that_the_exporter_needs(finished: Path) -> 
 def test_run_folder_holds_curves_and_at_most_two_checkpoints_and_the_best(finished: Path) -> None:
     metrics = json.loads((finished / "metrics.json").read_text())
     assert [row["step"] for row in metrics] == [4, 8, 10]
-    assert {"harmonics_db", "frechet", "frechet_floor", "diversity", "prior_cents"} <= metrics[0].keys()
+    figures = {"harmonics_db", "learned_harmonics_db", "frechet", "frechet_floor", "diversity", "prior_cents"}
+    assert figures <= metrics[0].keys()
     names = sorted(path.name for path in (finished / "checkpoints").iterdir())
     assert names == ["best.pt", "step_00000008.pt", "step_00000010.pt"]
     assert any((finished / "tensorboard").iterdir())
@@ -144,6 +145,8 @@ def test_reconstruction_learns(tmp_path: Path) -> None:
     bank = NoteBank(data.held_out, SPEC, INSTRUMENTS)
     untrained = Trainee(SPEC, config)
     before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6, None)
+    for name in ("harmonics_db", "noise_db", "level_db", "cents"):
+        assert before[f"learned_{name}"] == pytest.approx(before[name], rel=1e-4)  # the same notes
     train(data, config, tmp_path / "run", steps=120, quiet=True)
     after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
     assert after["level_db"] < 0.5 * before["level_db"]

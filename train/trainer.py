@@ -499,9 +499,12 @@ def _status(losses: dict[str, float], progress: float, trainee: Trainee, minutes
 
 
 def _figures(step: int, metrics: dict[str, float]) -> str:
+    rebuilt = ", ".join(
+        f"{name} {metrics[f'{name}_db']:.2f} ({metrics[f'learned_{name}_db']:.2f})"
+        for name in ("harmonics", "noise", "level")
+    )
     return (
-        f"step {step}: held-out harmonics {metrics['harmonics_db']:.2f} dB, noise {metrics['noise_db']:.2f} dB, "
-        f"level {metrics['level_db']:.2f} dB; Frechet prior {metrics.get('frechet', math.nan):.0f}, "
-        f"rebuilt {metrics.get('frechet_rebuilt', math.nan):.0f}, real {metrics.get('frechet_floor', math.nan):.0f}; "
+        f"step {step}: held-out (learned) notes {rebuilt} dB off; "
+        f"Frechet prior {metrics.get('frechet', math.nan):.0f}, rebuilt {metrics.get('frechet_rebuilt', math.nan):.0f}, real {metrics.get('frechet_floor', math.nan):.0f}; "
         f"diversity {metrics.get('diversity', math.nan):.2f}; prior within {metrics['prior_cents']:.1f} cents"
     )
