@@ -499,12 +499,13 @@ def _status(losses: dict[str, float], progress: float, trainee: Trainee, minutes
 
 
 def _figures(step: int, metrics: dict[str, float]) -> str:
-    rebuilt = ", ".join(
+    off = ", ".join(
         f"{name} {metrics[f'{name}_db']:.2f} ({metrics[f'learned_{name}_db']:.2f})"
         for name in ("harmonics", "noise", "level")
     )
+    drawn, rebuilt, real = (metrics.get(name, math.nan) for name in ("frechet", "frechet_rebuilt", "frechet_floor"))
     return (
-        f"step {step}: held-out (learned) notes {rebuilt} dB off; "
-        f"Frechet prior {metrics.get('frechet', math.nan):.0f}, rebuilt {metrics.get('frechet_rebuilt', math.nan):.0f}, real {metrics.get('frechet_floor', math.nan):.0f}; "
+        f"step {step}: held-out (learned) notes {off} dB off; "
+        f"Frechet prior {drawn:.0f}, rebuilt {rebuilt:.0f}, real {real:.0f}; "
         f"diversity {metrics.get('diversity', math.nan):.2f}; prior within {metrics['prior_cents']:.1f} cents"
     )
