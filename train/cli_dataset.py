@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     soundfont = kinds.add_parser("soundfont", parents=[common, licensed], help="notes rendered from a .sf2 file")
     soundfont.add_argument("--programs", help="program numbers such as 0,4,40-42 (default: about 45 pitched ones)")
     soundfont.add_argument("--all-programs", action="store_true", help="every program of the SoundFont")
-    soundfont.add_argument("--notes-per-program", type=int, default=48, help="(default: %(default)s)")
+    soundfont.add_argument("--notes-per-program", type=int, default=120, help="(default: %(default)s)")
     soundfont.add_argument("--pitch-step", type=int, default=3, help="semitones (default: %(default)s)")
     soundfont.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     return parser

@@ -63,7 +63,7 @@ class SoundFontSource:
         self,
         soundfont: Path,
         programs: Sequence[int] | None = None,
-        notes_per_program: int = 50,
+        notes_per_program: int = 120,
         pitch_step: int = 3,
         seed: int = 0,
         licence: str | None = None,
