@@ -9,11 +9,13 @@ from noisysynth.latent_prior import LatentPrior, conditions
 
 FEWEST_NOTES = 60
 NOTES_PER_COMPONENT = 25
-MOST_COMPONENTS = 64
+MOST_COMPONENTS = 256
 ITERATIONS = 40
-# Every component is as sure of its shape as if it had seen this many notes of the mean shape, so that none closes in
-# on a handful of notes and gives them back as they were.
-_PSEUDO_NOTES = 20.0
+# Every component is as sure of its shape as if it had seen so many notes of the mean shape, so that none closes in on
+# a handful of notes and gives them back as they were. How many: what makes notes that were left out likeliest.
+_PSEUDO_NOTES = (5.0, 20.0)
+_CHOOSING_ITERATIONS = 10
+_LEFT_OUT = 5  # every fifth note
 _LEAST_VARIANCE = 1e-4
 
 Array = NDArray[np.floating]
@@ -37,13 +39,23 @@ def fit_prior(
     rng = np.random.default_rng(seed)
     if most_notes is not None and len(x) > most_notes:
         x = x[rng.choice(len(x), most_notes, replace=False)]
+    order = rng.permutation(len(x))
+    left_out, known = x[order[::_LEFT_OUT]], x[np.delete(order, np.s_[::_LEFT_OUT])]
+    fits = [_fitted(known, pseudo_notes, seed, _CHOOSING_ITERATIONS) for pseudo_notes in _PSEUDO_NOTES]
+    likeliest = int(np.argmax([_log_density(left_out, *fit).mean() for fit in fits]))
+    weights, means, factors = _fitted(x, _PSEUDO_NOTES[likeliest], seed, iterations)
+    return LatentPrior(weights.astype(np.float32), means.astype(np.float32), factors.astype(np.float32))
+
+
+def _fitted(x: Array, pseudo_notes: float, seed: int, iterations: int) -> tuple[Array, Array, Array]:
+    """Weights [K], means [K, D] and Cholesky factors [K, D, D] of the covariances, fitted to x [n, D]."""
     k = max(1, min(MOST_COMPONENTS, len(x) // NOTES_PER_COMPONENT))
-    shares: Array = np.eye(k)[_nearest(x, _spread(x, k, rng))]
+    shares: Array = np.eye(k)[_nearest(x, _spread(x, k, np.random.default_rng(seed)))]
     for _ in range(iterations):
-        weights, means, covariances = _maximise(x, shares)
+        weights, means, covariances = _maximise(x, shares, pseudo_notes)
         factors = np.linalg.cholesky(covariances)
         shares = _expect(x, weights, means, factors)
-    return LatentPrior(weights.astype(np.float32), means.astype(np.float32), factors.astype(np.float32))
+    return weights, means, factors
 
 
 def _spread(x: Array, k: int, rng: np.random.Generator) -> Array:
@@ -62,7 +74,7 @@ def _nearest(x: Array, centers: Array) -> NDArray[np.int64]:
     return squared.argmin(axis=1)
 
 
-def _maximise(x: Array, shares: Array) -> tuple[Array, Array, Array]:
+def _maximise(x: Array, shares: Array, pseudo_notes: float) -> tuple[Array, Array, Array]:
     """Weights [K], means [K, D] and covariances [K, D, D] of the notes as they are shared out [n, K]."""
     numbers = shares.sum(axis=0) + 1e-9
     means = shares.T @ x / numbers[:, None]
@@ -70,7 +82,7 @@ def _maximise(x: Array, shares: Array) -> tuple[Array, Array, Array]:
     for j, (mean, share) in enumerate(zip(means, shares.T, strict=True)):
         scatters[j] = (x - mean).T @ ((x - mean) * share[:, None])
     pooled = scatters.sum(axis=0) / len(x)
-    covariances = (scatters + _PSEUDO_NOTES * pooled) / (numbers + _PSEUDO_NOTES)[:, None, None]
+    covariances = (scatters + pseudo_notes * pooled) / (numbers + pseudo_notes)[:, None, None]
     covariances[:, np.arange(x.shape[1]), np.arange(x.shape[1])] += _LEAST_VARIANCE
     return numbers / numbers.sum(), means, covariances
 
@@ -81,6 +93,13 @@ def _expect(x: Array, weights: Array, means: Array, factors: Array) -> Array:
     shares: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     return shares
+
+
+def _log_density(x: Array, weights: Array, means: Array, factors: Array) -> Array:
+    """Of each row of x [n, D], less a constant: [n]."""
+    scores = _scores(x, weights, means, factors)
+    most: Array = scores.max(axis=1)
+    return most + np.log(np.exp(scores - most[:, None]).sum(axis=1))
 
 
 def _scores(x: Array, weights: Array, means: Array, factors: Array) -> Array:
