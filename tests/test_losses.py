@@ -181,7 +181,7 @@ def test_a_released_note_is_known_to_stay_silent() -> None:
 def test_an_instrument_of_few_notes_is_drawn_as_often_as_asked(balance: float, share: float) -> None:
     notes = [synthetic_note("pluck", 50.0, 1.0), *[synthetic_note("organ", 50.0 + i, 1.0) for i in range(8)]]
     bank = NoteBank(notes, SPEC, INSTRUMENTS)
-    rows = bank.drawn(20_000, balance, Dice(0))
+    rows = bank.random_rows(20_000, balance, Dice(0))
     assert float((rows == 0).float().mean()) == pytest.approx(share, abs=0.02)
     counts = torch.bincount(rows, minlength=9)[1:]
     assert counts.min() > 0.8 * counts.max()  # notes of one instrument alike

@@ -147,6 +147,10 @@ def test_reconstruction_learns(tmp_path: Path) -> None:
     before = evaluate(untrained.generator, untrained.encoder, bank, bank, 6, None)
     for name in ("harmonics_db", "noise_db", "level_db", "cents"):
         assert before[f"learned_{name}"] == pytest.approx(before[name], rel=1e-4)  # the same notes
+    others = NoteBank(data.train, SPEC, INSTRUMENTS)
+    swapped = evaluate(untrained.generator, untrained.encoder, others, bank, len(others), None)
+    assert swapped["learned_harmonics_db"] == pytest.approx(before["harmonics_db"], rel=1e-4)
+    assert swapped["learned_harmonics_db"] != pytest.approx(swapped["harmonics_db"], rel=1e-4)
     train(data, config, tmp_path / "run", steps=120, quiet=True)
     after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
     assert after["level_db"] < 0.5 * before["level_db"]

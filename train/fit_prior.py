@@ -97,9 +97,8 @@ def _expect(x: Array, weights: Array, means: Array, factors: Array) -> Array:
 
 def _log_density(x: Array, weights: Array, means: Array, factors: Array) -> Array:
     """Of each row of x [n, D], less a constant: [n]."""
-    scores = _scores(x, weights, means, factors)
-    most: Array = scores.max(axis=1)
-    return most + np.log(np.exp(scores - most[:, None]).sum(axis=1))
+    density: Array = np.logaddexp.reduce(_scores(x, weights, means, factors), axis=1)
+    return density
 
 
 def _scores(x: Array, weights: Array, means: Array, factors: Array) -> Array:

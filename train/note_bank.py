@@ -206,7 +206,7 @@ class NoteBank:
     def device(self) -> torch.device:
         return self.pitch.device
 
-    def drawn(self, n: int, balance: float, rng: Dice) -> Tensor:
+    def random_rows(self, n: int, balance: float, rng: Dice) -> Tensor:
         """n notes: with balance 0 all are as likely, with 1 all instruments are, however many notes each has."""
         likely = self._n_of_instrument[self.instrument].double().pow(-balance).cumsum(0)
         place = torch.searchsorted(likely, rng.rand(n).double() * likely[-1], right=True)

@@ -267,7 +267,7 @@ def _train(
             bank = sample if stream is None else stream.at(trainee.step)
 
             # Reconstruction: single instants of real notes, from their own latent or from that of another note.
-            rows = bank.drawn(config.reconstruction_notes // processes.count(), config.instrument_balance, rng)
+            rows = bank.random_rows(config.reconstruction_notes // processes.count(), config.instrument_balance, rng)
             real = bank.scattered(rows, config.frames_per_note, rng)
             swapped = rng.rand(len(rows)) < config.peer_share
             sources = torch.where(swapped, bank.peers(rows, rng), rows)
@@ -298,7 +298,7 @@ def _train(
 
             # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
             if trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0:
-                rows = bank.drawn(config.adversarial_notes // processes.count(), config.instrument_balance, rng)
+                rows = bank.random_rows(config.adversarial_notes // processes.count(), config.instrument_balance, rng)
                 real_pair = (
                     bank.whole(rows, config.whole_frames),
                     bank.window(rows, config.window_frames, config.window_step, rng),
