@@ -11,12 +11,14 @@ import sys
 import numpy as np
 import torch
 
+from noisysynth.train.ddsp import fused
 from noisysynth.train.ddsp.fused import FusedPartials
 
 INPUTS = ("f0_hz", "amplitudes", "ratios")
 
 
 def main() -> None:
+    fused._FRAMES = 16  # so that a row has several blocks of frames
     cases = np.load(sys.argv[1])
     results: dict[str, np.ndarray] = {}
     for case in sorted({key.split("/")[0] for key in cases.files}):

@@ -214,9 +214,18 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(finished: Path, tmp_path:
             torch.testing.assert_close(resumed[network][name], value, rtol=1e-3, atol=2e-5, msg=name)
 
 
+def test_run_stays_on_the_device_that_it_began_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(real_notes(), TINY, run, steps=2, quiet=True)
+    path = checkpoint_paths(run)[-1]
+    torch.save(load_checkpoint(path) | {"device": "cuda"}, path)
+    with pytest.raises(UserError, match="was trained with --device cuda; resume with that"):
+        train(real_notes(), TINY, run, steps=4, quiet=True, resume=True)
+
+
 def test_both_networks_learn_and_the_losses_are_kept(finished: Path) -> None:
     state = load_checkpoint(checkpoint_paths(finished)[-1])
-    fresh = Trainee(TINY)
+    fresh = Trainee(TINY, torch.device("cpu"))
     assert not torch.equal(state["generator"]["decoder.out.weight"], fresh.generator.decoder.out.weight)
     assert not torch.equal(
         state["discriminator"]["layers.0.weight"], fresh.discriminator.state_dict()["layers.0.weight"]

@@ -122,7 +122,15 @@ def _run_noisygan(options: argparse.Namespace, config: noisygan.NoisyganConfig) 
 
     notes = read_notes(_only_folder(options), config)
     if not options.figures:
-        train_noisygan(notes, config, options.out, minutes=options.minutes, steps=options.steps, resume=options.resume)
+        train_noisygan(
+            notes,
+            config,
+            options.out,
+            minutes=options.minutes,
+            steps=options.steps,
+            resume=options.resume,
+            device=options.device,
+        )
     written = write_figures(options.out, notes)
     print(f"{len(written)} figures and sounds in {options.out / 'figures'} and {options.out / 'sounds'}")
     return 0

@@ -76,6 +76,8 @@ class TrainConfig:
         for name in ("reconstruction_notes", "frames_per_note", "adversarial_notes", "velocity_notes", "max_notes"):
             if getattr(self, name) < 2:
                 raise UserError(f"config: {name} must be at least 2")
+        if self.velocity_notes > self.reconstruction_notes:
+            raise UserError("config: velocity_notes must not be more than reconstruction_notes, whose notes they are")
         for name in ("adversarial_every", "checkpoint_steps", "steps_per_group"):
             if getattr(self, name) < 1:
                 raise UserError(f"config: {name} must be at least 1")

@@ -1,8 +1,11 @@
-"""The synth of partials at any ratios on CUDA: one Triton kernel forward, one backward.
+"""The synth of partials at any ratios on CUDA: Triton kernels for its phases, its sound and its gradients.
 
-A program has a tile of partials and samples in registers and goes over the other partials or samples in a loop, so
-nothing of the size [batch, samples, partials] is ever in memory. Frames' phases are float64; a partial's is multiplied
-and wrapped in float64 at the beginning of a segment, and only the way from there is float32.
+A program has a segment, which is what lies between two frames, with a tile of partials and samples in registers at a
+time, so nothing of the size [batch, samples, partials] is ever in memory. Frames' phases are float64; a partial's is
+multiplied and wrapped in float64 at the beginning of a segment, and only the way from there is float32.
+
+Signal path: `_segments` (phases of the fundamental), `_starts` (of the partials), `_forward` (audio); back through
+`_backward` and `_frequency_gradient`.
 
 Importing this needs Triton. With TRITON_INTERPRET=1 it runs on the CPU, slowly: that is how it is tested.
 """
@@ -18,111 +21,232 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from noisysynth.train.ddsp.phase import frequency_gradient, highest_hz, segment_phases
-
-PARTIALS, SAMPLES = 16, 64  # of a tile
+# Partials and samples of a tile, and the warps that share it.
+FORWARD_TILE, FORWARD_WARPS = (8, 256), 2
+BACKWARD_TILE, BACKWARD_WARPS = (32, 16), 4
+_FRAMES = 1024  # of a row at once, where phases are summed
+_BLOCK = 512  # partials of all segments at once, where their phases are wrapped
 _TURN = tl.constexpr(2.0 * math.pi)
+_PARTS = tl.constexpr(2.0**44)
 
 
 @triton.jit
-def _tile(segment_ptr, ratio_ptr, segment, k, inside, ratio_row, nyquist_hz):  # type: ignore[no-untyped-def]
-    """Of partials k in a segment: their ratios, which are heard, and phase, step and bend in turns, all float64."""
-    turns = tl.load(segment_ptr + 4 * segment)
-    slope = tl.load(segment_ptr + 4 * segment + 1)
-    bend = tl.load(segment_ptr + 4 * segment + 2)
-    highest_hz = tl.load(segment_ptr + 4 * segment + 3)
-    ratio = tl.load(ratio_ptr + ratio_row + k, mask=inside, other=0.0)
-    heard = inside & (ratio * highest_hz < nyquist_hz)
-    phase = ratio * turns
-    return ratio, heard, phase - tl.floor(phase), ratio * slope, ratio * bend
+def _segments(  # type: ignore[no-untyped-def]
+    f0_ptr, segment_ptr, n_segments, RATE: tl.constexpr, HOP: tl.constexpr, FRAMES: tl.constexpr
+):
+    """Of each segment of a row: turns at its beginning, slope, bend and highest frequency, as in `phase`; float64."""
+    row = tl.program_id(0).to(tl.int64)
+    whole_before = tl.zeros((), tl.float64)
+    parts_before = tl.zeros((), tl.int64)
+    for first in range(0, n_segments, FRAMES):
+        s = first + tl.arange(0, FRAMES)
+        inside = s < n_segments
+        start = tl.load(f0_ptr + row * (n_segments + 1) + s, mask=inside, other=0.0).to(tl.float64)
+        end = tl.load(f0_ptr + row * (n_segments + 1) + s + 1, mask=inside, other=0.0).to(tl.float64)
+        slope = (start - 0.5 * (end - start) / HOP) / RATE
+        bend = 0.5 * (end - start) / (HOP * RATE)
+        own = HOP * (slope + bend * HOP)
+        whole = tl.floor(own)
+        parts = tl.floor((own - whole) * _PARTS + 0.5).to(tl.int64)
+        turns = whole_before + (tl.cumsum(whole, 0) - whole)
+        turns += (parts_before + (tl.cumsum(parts, 0) - parts)).to(tl.float64) / _PARTS
+        highest = tl.maximum(start, end)
+        at = segment_ptr + 4 * (row * n_segments + s)
+        tl.store(at, turns, mask=inside)
+        tl.store(at + 1, slope, mask=inside)
+        tl.store(at + 2, bend, mask=inside)
+        tl.store(at + 3, tl.where(highest > 0.0, highest, float("inf")), mask=inside)
+        whole_before += tl.sum(whole, 0)
+        parts_before += tl.sum(parts, 0)
 
 
 @triton.jit
-def _phases(phase, step, bend, t):  # type: ignore[no-untyped-def]
-    """Radians of partials [K] at samples t [T] of a segment, as [K, T]: within half a turn, in the precision of t."""
-    coarse = tl.floor(step * 4096.0) / 4096.0  # times t it is exact in float32, and whole turns come off exactly
-    fine = (step - coarse).to(t.dtype)[:, None]
-    t = t[None, :]
-    whole = coarse.to(t.dtype)[:, None] * t
-    turns = whole - tl.floor(whole)
-    turns += phase.to(t.dtype)[:, None] + t * (fine + bend.to(t.dtype)[:, None] * t)
-    return (turns - tl.floor(turns + 0.5)) * _TURN
+def _starts(  # type: ignore[no-untyped-def]
+    segment_ptr, ratio_ptr, start_ptr, n_segments, n_partials, n_starts, nyquist_hz, BLOCK: tl.constexpr
+):
+    """Of each partial in each segment what `_turns` wants, in four arrays; a phase of -1 if it is not to be heard.
+
+    This is all that needs float64 for each partial; done here once, not once in every thread of the others.
+    """
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = at < n_starts
+    segment, k = at // n_partials, at % n_partials
+    real = start_ptr.dtype.element_ty
+    ratio = tl.load(ratio_ptr + segment // n_segments * n_partials + k, mask=inside, other=0.0)
+    turns = ratio * tl.load(segment_ptr + 4 * segment, mask=inside, other=0.0)
+    step = ratio * tl.load(segment_ptr + 4 * segment + 1, mask=inside, other=0.0)
+    bend = ratio * tl.load(segment_ptr + 4 * segment + 2, mask=inside, other=0.0)
+    heard = ratio * tl.load(segment_ptr + 4 * segment + 3, mask=inside, other=0.0) < nyquist_hz
+    coarse = tl.floor(step * 4096.0) / 4096.0  # times a sample's number it is exact in float32
+    tl.store(start_ptr + at, tl.where(heard, turns - tl.floor(turns), -1.0).to(real), mask=inside)
+    tl.store(start_ptr + n_starts + at, coarse.to(real), mask=inside)
+    tl.store(start_ptr + 2 * n_starts + at, (step - coarse).to(real), mask=inside)
+    tl.store(start_ptr + 3 * n_starts + at, bend.to(real), mask=inside)
+
+
+@triton.jit
+def _turns(phase, coarse, fine, bend, t):  # type: ignore[no-untyped-def]
+    """Turns of partials at sample t of a segment, within half a one, in the precision of t."""
+    whole = coarse * t
+    turns = whole - tl.floor(whole)  # whole turns come off exactly
+    turns += phase + t * (fine + bend * t)
+    return turns - tl.floor(turns + 0.5)
+
+
+@triton.jit
+def _sine(turns):  # type: ignore[no-untyped-def]
+    """sin(2 pi turns) within half a turn: float32 by polynomial, at most 2.3e-7 off."""
+    if turns.dtype == tl.float64:
+        sine = tl.sin(turns * _TURN)
+    else:
+        square = turns * turns
+        p = -0.79039991 * square + 3.51241589
+        p = p * square - 9.62397003
+        p = p * square + 16.76915741
+        p = p * square - 16.20895576
+        p = p * square + 6.28318548
+        sine = turns * (1.0 - 4.0 * square) * p
+    return sine
+
+
+@triton.jit
+def _cosine(turns):  # type: ignore[no-untyped-def]
+    """cos(2 pi turns), as `_sine`; at most 3.1e-7 off."""
+    if turns.dtype == tl.float64:
+        cosine = tl.cos(turns * _TURN)
+    else:
+        square = turns * turns
+        p = -0.41371687 * square + 1.60101616
+        p = p * square - 3.66138673
+        p = p * square + 5.11190319
+        p = p * square - 3.73920560
+        p = p * square + 1.0
+        cosine = (1.0 - 16.0 * square) * p
+    return cosine
 
 
 @triton.jit
 def _forward(  # type: ignore[no-untyped-def]
-    segment_ptr, ratio_ptr, amplitude_ptr, audio_ptr, n_segments, n_partials, hop, nyquist_hz,
+    start_ptr, amplitude_ptr, audio_ptr, n_segments, n_partials, n_starts, hop,
     PARTIALS: tl.constexpr, SAMPLES: tl.constexpr,
 ):  # fmt: skip
-    """A program writes SAMPLES samples of a segment."""
+    """A program writes SAMPLES samples of a segment; its threads lie along them, so each sums its own partials."""
     segment = tl.program_id(0).to(tl.int64)
-    batch = segment // n_segments
-    frame = segment + batch  # a row has one frame more than segments
+    frame = segment + segment // n_segments  # a row has one frame more than segments
     real = audio_ptr.dtype.element_ty
     i = tl.program_id(1) * SAMPLES + tl.arange(0, SAMPLES)
-    t = i.to(real)
-    share = (t / hop)[None, :]
+    t = i.to(real)[None, :]
+    x = t / hop
     total = tl.zeros((PARTIALS, SAMPLES), real)
     for first in range(0, n_partials, PARTIALS):
-        k = first + tl.arange(0, PARTIALS)
-        _, heard, phase, step, bend = _tile(
-            segment_ptr, ratio_ptr, segment, k, k < n_partials, batch * n_partials, nyquist_hz
-        )
-        if tl.max(heard.to(tl.int32), 0) > 0:
-            start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0)[:, None]
-            end = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0)[:, None]
-            total += (start + (end - start) * share) * tl.sin(_phases(phase, step, bend, t))
+        k = (first + tl.arange(0, PARTIALS))[:, None]
+        at = start_ptr + segment * n_partials + k
+        phase = tl.load(at, mask=k < n_partials, other=-1.0)
+        heard = phase >= 0.0
+        coarse = tl.load(at + n_starts, mask=heard, other=0.0)
+        fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
+        bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
+        start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0)
+        end = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0)
+        total += (start + (end - start) * x) * _sine(_turns(phase, coarse, fine, bend, t))
     tl.store(audio_ptr + segment * hop + i, tl.sum(total, 0), mask=i < hop)
 
 
 @triton.jit
 def _backward(  # type: ignore[no-untyped-def]
-    segment_ptr, ratio_ptr, amplitude_ptr, grad_ptr, sums_ptr, n_segments, n_partials, hop, nyquist_hz,
-    PARTIALS: tl.constexpr, SAMPLES: tl.constexpr,
+    segment_ptr, start_ptr, ratio_ptr, amplitude_ptr, grad_ptr, left_ptr, right_ptr, moment_ptr, by_ratio_ptr,
+    n_segments, n_partials, n_starts, hop,
+    RATIOS: tl.constexpr, PARTIALS: tl.constexpr, SAMPLES: tl.constexpr,
 ):  # fmt: skip
-    """A program writes the five sums of PARTIALS partials over a segment that every gradient is made of.
+    """A program writes what a segment has to say to each gradient; its threads lie along the partials.
 
-    With g the gradient of the audio, s the sine, p = 2 pi g a cos the gradient by the partial's turns, i the sample:
-    sums of g s, g s i / hop, p, p i and p i (i - 1) / (2 hop).
+    That is: to the amplitudes [B, F, K] of its two frames (left_ptr, right_ptr), to the moments [B, F - 1, 3] of
+    `phase.frequency_gradient`, and, with RATIOS, to the ratios [B, F - 1, K].
+    With g the gradient of the audio, s and c sine and cosine, x from 0 to 1 over the segment, all of it is made of
+    the sums of g s, g s x and g c x^n, n from 0 to 3.
     """
     segment = tl.program_id(0).to(tl.int64)
     batch = segment // n_segments
     frame = segment + batch
     real = grad_ptr.dtype.element_ty
-    k = tl.program_id(1) * PARTIALS + tl.arange(0, PARTIALS)
-    inside = k < n_partials
-    _, heard, phase, step, bend = _tile(segment_ptr, ratio_ptr, segment, k, inside, batch * n_partials, nyquist_hz)
-    sine = tl.zeros((PARTIALS, SAMPLES), real)
-    sine_ramp = tl.zeros((PARTIALS, SAMPLES), real)
-    slope = tl.zeros((PARTIALS, SAMPLES), real)
-    slope_ramp = tl.zeros((PARTIALS, SAMPLES), real)
-    slope_bend = tl.zeros((PARTIALS, SAMPLES), real)
-    if tl.max(heard.to(tl.int32), 0) > 0:
-        start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0)[:, None]
-        end = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0)[:, None]
+    by_turns = tl.zeros((PARTIALS,), tl.float64)
+    by_start = tl.zeros((PARTIALS,), tl.float64)
+    by_end = tl.zeros((PARTIALS,), tl.float64)
+    for first_k in range(0, n_partials, PARTIALS):
+        k = first_k + tl.arange(0, PARTIALS)
+        at = start_ptr + segment * n_partials + k
+        phase = tl.load(at, mask=k < n_partials, other=-1.0)
+        heard = phase >= 0.0
+        coarse = tl.load(at + n_starts, mask=heard, other=0.0)
+        fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
+        bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
+        sine0 = tl.zeros((SAMPLES, PARTIALS), real)
+        sine1 = tl.zeros((SAMPLES, PARTIALS), real)
+        cosine0 = tl.zeros((SAMPLES, PARTIALS), real)
+        cosine1 = tl.zeros((SAMPLES, PARTIALS), real)
+        cosine2 = tl.zeros((SAMPLES, PARTIALS), real)
+        cosine3 = tl.zeros((SAMPLES, PARTIALS), real)
         for first in range(0, hop, SAMPLES):
-            i = first + tl.arange(0, SAMPLES)
-            grad = tl.load(grad_ptr + segment * hop + i, mask=i < hop, other=0.0)[None, :]
+            i = (first + tl.arange(0, SAMPLES))[:, None]
             t = i.to(real)
-            radians = _phases(phase, step, bend, t)
-            t = t[None, :]
-            share = t / hop
-            product = grad * tl.sin(radians)
-            sine += product
-            sine_ramp += product * share
-            product = grad * tl.cos(radians) * (start + (end - start) * share)
-            slope += product
-            product *= t
-            slope_ramp += product
-            slope_bend += product * (share - 1.0 / hop)
-    row = tl.num_programs(0).to(tl.int64) * n_partials  # from one sum to the next
-    at = sums_ptr + segment * n_partials + k
-    zero = tl.zeros((PARTIALS,), real)
-    tl.store(at, tl.where(heard, tl.sum(sine, 1), zero), mask=inside)
-    tl.store(at + row, tl.where(heard, tl.sum(sine_ramp, 1), zero), mask=inside)
-    tl.store(at + 2 * row, tl.where(heard, tl.sum(slope, 1), zero) * _TURN, mask=inside)
-    tl.store(at + 3 * row, tl.where(heard, tl.sum(slope_ramp, 1), zero) * _TURN, mask=inside)
-    tl.store(at + 4 * row, tl.where(heard, tl.sum(slope_bend, 1), zero) * (0.5 * _TURN), mask=inside)
+            x = t / hop
+            turns = _turns(phase[None, :], coarse[None, :], fine[None, :], bend[None, :], t)
+            sine, cosine = _sine(turns), _cosine(turns)
+            grad = tl.load(grad_ptr + segment * hop + i, mask=i < hop, other=0.0)
+            sine0 += grad * sine
+            cosine0 += grad * cosine
+            grad *= x
+            sine1 += grad * sine
+            cosine1 += grad * cosine
+            grad *= x
+            cosine2 += grad * cosine
+            grad *= x
+            cosine3 += grad * cosine
+        left_sum, right_sum = tl.sum(sine0, 0) - tl.sum(sine1, 0), tl.sum(sine1, 0)
+        zero = tl.zeros((PARTIALS,), real)
+        tl.store(left_ptr + frame * n_partials + k, tl.where(heard, left_sum, zero), mask=k < n_partials)
+        tl.store(right_ptr + (frame + 1) * n_partials + k, tl.where(heard, right_sum, zero), mask=k < n_partials)
+        # Of p, the gradient of the partial's turns at sample i: sums of p, p i and p i (i - 1) / (2 hop).
+        start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0).to(tl.float64)
+        rise = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0).to(tl.float64) - start
+        moment1 = tl.sum(cosine1, 0).to(tl.float64)
+        moment2 = tl.sum(cosine2, 0).to(tl.float64)
+        total = (start * tl.sum(cosine0, 0).to(tl.float64) + rise * moment1) * _TURN
+        ramp = (start * moment1 + rise * moment2) * hop * _TURN
+        square = (start * moment2 + rise * tl.sum(cosine3, 0).to(tl.float64)) * hop * _TURN
+        bent = 0.5 * (square - ramp / hop)
+        ratio = tl.load(ratio_ptr + batch * n_partials + k, mask=heard, other=0.0)
+        by_turns += ratio * total
+        by_start += ratio * (ramp - bent)
+        by_end += ratio * bent
+        if RATIOS:
+            at = segment_ptr + 4 * segment
+            by_ratio = tl.load(at) * total + tl.load(at + 1) * ramp + tl.load(at + 2) * square * hop
+            tl.store(by_ratio_ptr + segment * n_partials + k, by_ratio, mask=k < n_partials)
+    at = moment_ptr + 3 * segment
+    tl.store(at, tl.sum(by_turns, 0))
+    tl.store(at + 1, tl.sum(by_start, 0))
+    tl.store(at + 2, tl.sum(by_end, 0))
+
+
+@triton.jit
+def _frequency_gradient(  # type: ignore[no-untyped-def]
+    moment_ptr, grad_ptr, n_segments, RATE: tl.constexpr, HOP: tl.constexpr, FRAMES: tl.constexpr
+):
+    """A row of `phase.frequency_gradient`, from its last frame to its first."""
+    row = tl.program_id(0).to(tl.int64)
+    bend = 0.5 * (HOP - 1)
+    later = tl.zeros((), tl.float64)  # what comes after the block
+    for back in range(0, n_segments + 1, FRAMES):
+        j = n_segments - back - tl.arange(0, FRAMES)  # frames, the last one first
+        at = moment_ptr + 3 * (row * n_segments + j)
+        opens, closes = (j >= 0) & (j < n_segments), j > 0  # a segment
+        total = tl.load(at, mask=opens, other=0.0)
+        through = later + tl.cumsum(total, 0)  # of this segment and all after it
+        left = tl.load(at + 1, mask=opens, other=0.0) + tl.where(opens, (through - total) * (HOP - bend), 0.0)
+        right = tl.load(at - 1, mask=closes, other=0.0) + tl.where(closes, through * bend, 0.0)
+        tl.store(grad_ptr + row * (n_segments + 1) + j, (left + right) / RATE, mask=j >= 0)
+        later += tl.sum(total, 0)
 
 
 class FusedPartials(torch.autograd.Function):
@@ -130,51 +254,45 @@ class FusedPartials(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, f0_hz: Tensor, amplitudes: Tensor, ratios: Tensor, sample_rate: float, hop: int) -> Tensor:
-        ctx.save_for_backward(f0_hz, amplitudes, ratios)
-        ctx.sample_rate, ctx.hop = sample_rate, hop
+        ctx.sample_rate, ctx.hop, ctx.ratio_type = sample_rate, hop, ratios.dtype
         batch, frames, n_partials = amplitudes.shape
-        audio = amplitudes.new_zeros(batch, (frames - 1) * hop)
-        if audio.numel() and n_partials:
-            arguments = FusedPartials._arguments(f0_hz, ratios, amplitudes, sample_rate, hop)
-            grid = (batch * (frames - 1), triton.cdiv(hop, SAMPLES))
-            _forward[grid](
-                *arguments, audio, frames - 1, n_partials, hop, 0.5 * sample_rate, PARTIALS=PARTIALS, SAMPLES=SAMPLES
-            )
+        n_segments, n_starts = frames - 1, batch * (frames - 1) * n_partials
+        f0_hz, amplitudes, ratios = f0_hz.contiguous(), amplitudes.contiguous(), ratios.double().contiguous()
+        segments = ratios.new_empty(batch, n_segments, 4)
+        starts = amplitudes.new_empty(4, batch, n_segments, n_partials)
+        ctx.save_for_backward(f0_hz, amplitudes, ratios, segments, starts)
+        if n_starts == 0 or hop == 0:
+            return amplitudes.new_zeros(batch, n_segments * hop)
+        audio = amplitudes.new_empty(batch, n_segments * hop)
+        _segments[(batch,)](f0_hz, segments, n_segments, RATE=sample_rate, HOP=hop, FRAMES=_FRAMES)
+        _starts[(triton.cdiv(n_starts, _BLOCK),)](
+            segments, ratios, starts, n_segments, n_partials, n_starts, 0.5 * sample_rate, BLOCK=_BLOCK
+        )
+        samples = min(FORWARD_TILE[1], triton.next_power_of_2(hop))
+        _forward[(batch * n_segments, triton.cdiv(hop, samples))](
+            starts, amplitudes, audio, n_segments, n_partials, n_starts, hop,
+            PARTIALS=FORWARD_TILE[0], SAMPLES=samples, num_warps=FORWARD_WARPS,
+        )  # fmt: skip
         return audio
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        f0_hz, amplitudes, ratios = ctx.saved_tensors
-        sample_rate, hop = ctx.sample_rate, ctx.hop
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+        f0_hz, amplitudes, ratios, segments, starts = ctx.saved_tensors
+        sample_rate, hop, wants_ratios = ctx.sample_rate, ctx.hop, ctx.needs_input_grad[2]
         batch, frames, n_partials = amplitudes.shape
-        sums = amplitudes.new_zeros(5, batch, frames - 1, n_partials)
-        if sums.numel():
-            arguments = FusedPartials._arguments(f0_hz, ratios, amplitudes, sample_rate, hop)
+        n_segments, n_starts = frames - 1, batch * (frames - 1) * n_partials
+        d_f0_hz = torch.zeros_like(f0_hz)
+        sides = amplitudes.new_zeros(2, batch, frames, n_partials)
+        by_ratio = segments.new_zeros((batch, n_segments, n_partials) if wants_ratios else (1, 1, 1))
+        if n_starts and hop:
+            moments = segments.new_empty(batch, n_segments, 3)
             grad = grads[0].to(amplitudes.dtype).contiguous()
-            grid = (batch * (frames - 1), triton.cdiv(n_partials, PARTIALS))
-            _backward[grid](
-                *arguments, grad, sums, frames - 1, n_partials, hop, 0.5 * sample_rate,
-                PARTIALS=PARTIALS, SAMPLES=SAMPLES,
+            _backward[(batch * n_segments,)](
+                segments, starts, ratios, amplitudes, grad, sides[0], sides[1], moments, by_ratio,
+                n_segments, n_partials, n_starts, hop,
+                RATIOS=wants_ratios, PARTIALS=BACKWARD_TILE[0], SAMPLES=BACKWARD_TILE[1], num_warps=BACKWARD_WARPS,
             )  # fmt: skip
-        sine, sine_ramp = sums[:2]
-        d_amplitudes = torch.zeros_like(amplitudes)
-        d_amplitudes[:, :-1] += sine - sine_ramp
-        d_amplitudes[:, 1:] += sine_ramp
-        total, ramp, curve = sums[2:].double()
-        wide_ratios = ratios.double().unsqueeze(1)
-        moments = torch.stack([(wide_ratios * part).sum(-1) for part in (total, ramp - curve, curve)], -1)
-        d_f0_hz = frequency_gradient(moments, sample_rate, hop).to(f0_hz.dtype)
-        d_ratios = None
-        if ctx.needs_input_grad[2]:
-            turns, slope, bend = (part.unsqueeze(-1) for part in segment_phases(f0_hz, sample_rate, hop))
-            square = 2.0 * hop * curve + ramp  # times i * i instead of i * (i - 1) / (2 hop)
-            d_ratios = (turns * total + slope * ramp + bend * square).sum(1).to(ratios.dtype)
-        return d_f0_hz, d_amplitudes, d_ratios, None, None  # type: ignore[return-value]
-
-    @staticmethod
-    def _arguments(
-        f0_hz: Tensor, ratios: Tensor, amplitudes: Tensor, sample_rate: float, hop: int
-    ) -> tuple[Tensor, ...]:
-        segments = torch.stack((*segment_phases(f0_hz, sample_rate, hop), highest_hz(f0_hz)), -1)
-        return segments.contiguous(), ratios.double().contiguous(), amplitudes.contiguous()
+            _frequency_gradient[(batch,)](moments, d_f0_hz, n_segments, RATE=sample_rate, HOP=hop, FRAMES=_FRAMES)
+        d_ratios = by_ratio.sum(1).to(ctx.ratio_type) if wants_ratios else None
+        return d_f0_hz, sides[0] + sides[1], d_ratios, None, None

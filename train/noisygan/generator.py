@@ -136,7 +136,7 @@ class Generator(nn.Module):
         return Contours(HIGHEST_MIDI * self.pitch(z), LOUDNESS_RANGE_DB * (self.loudness(z) - 1.0), self.texture(z))
 
     def forward(self, z: Tensor, rng: torch.Generator) -> Sound:
-        """rng draws the white noise that is filtered."""
+        """rng, on the device of z, draws the white noise that is filtered."""
         contours = self.contours(z)
         scaled = contours.loudness_db / LOUDNESS_RANGE_DB + 1.0
         out = self.decoder(contours.pitch / HIGHEST_MIDI, scaled, contours.texture)

@@ -51,11 +51,13 @@ def additive(f0_hz: Tensor, amplitude: Tensor, weights: Tensor) -> Tensor:
 def filtered_noise(magnitudes: Tensor, rng: torch.Generator) -> Tensor:
     """Audio [B, N_SAMPLES]: uniform noise, each frame of it filtered by its magnitudes [B, F, N_NOISE_BANDS].
 
+    rng is on the device of the magnitudes.
+
     Frequency sampling with a Hann window: linear phase, its delay taken out (DDSP, appendix B.5).
     """
     batch, frames = magnitudes.shape[:2]
-    noise = 2.0 * torch.rand(batch, frames, HOP, generator=rng) - 1.0
-    window = torch.hann_window(_RESPONSE)
+    noise = 2.0 * torch.rand(batch, frames, HOP, generator=rng, device=magnitudes.device) - 1.0
+    window = torch.hann_window(_RESPONSE, device=magnitudes.device)
     response = torch.fft.irfft(magnitudes.to(torch.complex64), n=_RESPONSE).roll(_RESPONSE // 2, dims=-1) * window
     spectrum = torch.fft.rfft(noise, n=_FILTERED) * torch.fft.rfft(response, n=_FILTERED)
     pieces = torch.fft.irfft(spectrum, n=_FILTERED).transpose(1, 2)

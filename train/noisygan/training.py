@@ -24,6 +24,7 @@ import noisysynth
 from noisysynth.errors import UserError
 from noisysynth.train.checkpoint import save_checkpoint, write_atomically, write_json
 from noisysynth.train.interrupt import interrupt_flag
+from noisysynth.train.machine import choose_device, memory_errors
 from noisysynth.train.noisygan.config import NoisyganConfig
 from noisysynth.train.noisygan.data import RealNotes
 from noisysynth.train.noisygan.discriminator import Discriminator
@@ -44,11 +45,11 @@ class Losses(NamedTuple):
 class Trainee:
     """Everything that a checkpoint holds: networks, optimizers, random numbers, time spent, and the losses so far."""
 
-    def __init__(self, config: NoisyganConfig) -> None:
-        self.generator, self.discriminator = build_networks(config)
+    def __init__(self, config: NoisyganConfig, device: torch.device) -> None:
+        self.generator, self.discriminator = (network.to(device) for network in build_networks(config))
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), config.learning_rate)
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), config.learning_rate)
-        self.rng = torch.Generator().manual_seed(config.seed)
+        self.rng = torch.Generator(device).manual_seed(config.seed)
         self.elapsed_s = 0.0
         self.losses: list[Losses] = []
 
@@ -61,6 +62,7 @@ class Trainee:
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name).state_dict() for name in self._PARTS} | {
             "rng": self.rng.get_state(),
+            "device": self.rng.device.type,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "losses": torch.tensor(self.losses).reshape(-1, len(Losses._fields)),
@@ -90,20 +92,41 @@ def train(
     steps: int | None = None,
     resume: bool = False,
     quiet: bool = False,
+    device: str = "cpu",
     stop: Callable[[int], bool] = lambda step: False,
 ) -> int:
     """Train into run_dir; the number of steps done so far.
 
     minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run is the same (to
-    rounding) whether it was interrupted or not. stop: asked after each step whether to leave early, as Ctrl-C does.
-    Raise UserError on a run that does not fit, a full disk, or NaN.
+    rounding) whether it was interrupted or not. device: "auto", "cpu" or "cuda"; each draws other random numbers, so a
+    run stays on the one that it began on. stop: asked after each step whether to leave early, as Ctrl-C does.
+    Raise UserError on a run that does not fit, a full disk, full memory, or NaN.
     """
+    with memory_errors():
+        return _train(data, config, run_dir, choose_device(device), minutes, steps, resume, quiet, stop)
+
+
+def _train(
+    data: RealNotes,
+    config: NoisyganConfig,
+    run_dir: Path,
+    device: torch.device,
+    minutes: float | None,
+    steps: int | None,
+    resume: bool,
+    quiet: bool,
+    stop: Callable[[int], bool],
+) -> int:
+    """`train` on a device that was chosen."""
     minutes = config.minutes if minutes is None else minutes
-    trainee = Trainee(config)
+    trainee = Trainee(config, device)
     described = {"config": json.dumps(config.to_json())}
     last_checkpoint: Path | None = None
     if resume:
         last_checkpoint, state = newest_state(run_dir, described, data.description.get("dataset"))
+        began_on = state.get("device", "cpu")  # older versions knew nothing else
+        if began_on != device.type:
+            raise UserError(f"{run_dir} was trained with --device {began_on}; resume with that")
         try:
             trainee.load(state)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -140,13 +163,14 @@ def train(
 
     def heard(audio: Tensor) -> Tensor:
         """The discriminator's logits of audio with the paper's noise on it."""
-        noise = 2.0 * torch.rand(audio.shape, generator=rng) - 1.0
+        noise = 2.0 * torch.rand(audio.shape, generator=rng, device=device) - 1.0
         return discriminator(audio + config.input_noise * noise)
 
     with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
-            real = data.audio(torch.randint(len(data), (config.batch,), generator=rng))
-            fake = generator(torch.randn(config.batch, config.latent_size, generator=rng), rng).audio
+            rows = torch.randint(len(data), (config.batch,), generator=rng, device=device)
+            real = data.audio(rows.cpu()).to(device)
+            fake = generator(torch.randn(config.batch, config.latent_size, generator=rng, device=device), rng).audio
 
             # The discriminator: 16 real notes and 16 generated ones in one step.
             real_logits, fake_logits = heard(real), heard(fake.detach())
