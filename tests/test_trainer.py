@@ -23,6 +23,7 @@ from noisysynth.train.dice import Dice
 from noisysynth.train.fit_prior import FEWEST_NOTES
 from noisysynth.train.made_notes import drawn
 from noisysynth.train.note_bank import NoteBank
+from noisysynth.train.prior_tensors import PriorTensors
 from noisysynth.train.quick_metrics import evaluate, frechet_distance
 from noisysynth.train.render import render_notes
 from noisysynth.train.trainer import Trainee, TrainingData, train
@@ -88,15 +89,16 @@ def test_a_run_with_a_fitted_prior_is_resumed_with_it(tmp_path: Path) -> None:
 
 def test_judged_draws_come_from_the_fitted_prior() -> None:
     notes = NoteBank(training_data().train, SPEC, INSTRUMENTS).whole(torch.arange(14), TINY.whole_frames)
-    size, rng = SPEC.latent_size, Dice(0)
-    unknown = drawn(None, notes, size, 1.0, rng)
+    size, rng, tensors = SPEC.latent_size, Dice(0), PriorTensors(SPEC.latent_size)
+    unknown = drawn(tensors, notes, 1.0, rng)
     assert unknown.shape == (14, size)
     assert unknown.abs().max() < 6.0
     means, factors = np.full((1, 2 + size), 50.0, np.float32), 0.1 * np.eye(2 + size, dtype=np.float32)[None]
     prior = LatentPrior(np.ones(1, np.float32), means, factors)
-    assert (drawn(prior, notes, size, 1.0, rng) - 50.0).abs().max() < 1.0
-    assert drawn(prior, notes, size, 0.0, rng).abs().max() < 6.0
-    some = [(drawn(prior, notes, size, 0.5, rng) > 25.0).all(dim=1).float().mean().item() for _ in range(40)]
+    tensors.take(prior)
+    assert (drawn(tensors, notes, 1.0, rng) - 50.0).abs().max() < 1.0
+    assert drawn(tensors, notes, 0.0, rng).abs().max() < 6.0
+    some = [(drawn(tensors, notes, 0.5, rng) > 25.0).all(dim=1).float().mean().item() for _ in range(40)]
     assert 0.4 < np.mean(some) < 0.6
 
 

@@ -67,6 +67,17 @@ def half_precision(device: torch.device, wanted: bool) -> AbstractContextManager
 
 
 @contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """On a GPU, all work inside goes to a stream of its own: what a step does cannot be recorded on the default one."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.cuda.stream(torch.cuda.Stream(device)):
+        yield
+    torch.cuda.synchronize(device)
+
+
+@contextmanager
 def memory_errors() -> Iterator[None]:
     """Turns memory that ran out, on the GPU or here, into one clear line."""
     try:

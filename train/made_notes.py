@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noisysynth.latent_prior import LatentPrior
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import Generator
+from noisysynth.train.networks.time_features import constants
 from noisysynth.train.note_bank import Frames
+from noisysynth.train.prior_tensors import PriorTensors
 
 _RELEASE_FRAMES = 8
 
@@ -22,15 +23,12 @@ def as_real_ones(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> t
     )
 
 
-def drawn(prior: LatentPrior | None, notes: Frames, size: int, mixture_share: float, rng: Dice) -> Tensor:
-    """A latent [V, size] for each note out of nothing: a share of them from the prior if there is one, else N(0, I)."""
+def drawn(prior: PriorTensors, notes: Frames, mixture_share: float, rng: Dice) -> Tensor:
+    """A latent [V, Z] for each note out of nothing: a share of them from the prior if there is one, else N(0, I)."""
     n = len(notes.pitch)
-    z = rng.randn(n, size)
+    z = rng.randn(n, prior.latent_size)
     uniform, mixed = rng.rand(n), rng.rand(n) < mixture_share
-    if prior is None:
-        return z
-    told = (each.double().cpu().numpy() for each in (notes.pitch, notes.velocity, uniform, z))
-    return torch.where(mixed.unsqueeze(-1), torch.from_numpy(prior.at(*told)).to(z.device), z)
+    return torch.where((mixed & prior.known).unsqueeze(-1), prior.at(notes.pitch, notes.velocity, uniform, z), z)
 
 
 def struck_twice(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Frames, Frames]:
@@ -38,7 +36,7 @@ def struck_twice(generator: Generator, z: Tensor, pitch: Tensor, n: int, rng: Di
     z, pitch = _anywhere(z, pitch, n, rng)
     soft = 0.1 + 0.7 * rng.rand(n)
     loud = soft + 0.05 + (0.95 - soft) * rng.rand(n)
-    time_on = torch.tensor([0.01, 0.05, 0.25, 0.8], device=z.device).expand(n, -1)
+    time_on = constants((0.01, 0.05, 0.25, 0.8), z.device).expand(n, -1)
 
     def struck(velocity: Tensor) -> Frames:
         return _played(generator, z, pitch, velocity, time_on, time_on - 2.0)

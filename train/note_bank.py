@@ -192,6 +192,7 @@ class NoteBank:
         self.first = torch.cumsum(self.length, 0) - self.length
         self.first_mel = torch.cumsum(self.mel_length, 0) - self.mel_length
         self._first_audio = torch.cumsum(self.audio_length, 0) - self.audio_length
+        self.longest_mel = int(self.mel_length.max())
         self._of_instrument = torch.argsort(self.instrument, stable=True)
         self._n_of_instrument = torch.bincount(self.instrument, minlength=len(self.instruments))
         self._first_of_instrument = torch.cumsum(self._n_of_instrument, 0) - self._n_of_instrument
@@ -219,12 +220,13 @@ class NoteBank:
         place = torch.minimum((rng.rand(len(rows)).double() * number).long(), number - 1)
         return self._of_instrument[self._first_of_instrument[instrument] + place]
 
-    def log_mels(self, rows: Tensor, rng: Dice | None = None) -> Tensor:
+    def log_mels(self, rows: Tensor, rng: Dice | None = None, length: int | None = None) -> Tensor:
         """Encoder input [V, Tm, mels], silence after the shorter ones.
 
-        With `rng`, all are cut to a random length under four seconds, as a recording may have any.
+        With `rng`, all are cut to a random length under four seconds, as a recording may have any. length: Tm at most,
+        and at least where the longest of these notes must not be asked for.
         """
-        longest = int(highest([int(self.mel_length[rows].max())], self.device)[0])
+        longest = int(highest([int(self.mel_length[rows].max())], self.device)[0]) if length is None else length
         if rng is not None:
             # In steps of 32 frames: every new length makes the convolution library compile anew.
             longest = min(longest, 64 + 32 * rng.number(5))

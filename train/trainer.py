@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from noisysynth.train.checkpoint import (
     write_json,
 )
 from noisysynth.train.config import TrainConfig
-from noisysynth.train.dice import Dice
+from noisysynth.train.dice import DealtDice
 from noisysynth.train.interrupt import interrupt_flag
 from noisysynth.train.losses import (
     gradient_penalty,
@@ -50,16 +51,20 @@ from noisysynth.train.losses import (
     sliced_distance_from_normal,
     velocity_loss,
 )
-from noisysynth.train.machine import choose_device, exact, half_precision, memory_errors
+from noisysynth.train.machine import choose_device, exact, half_precision, memory_errors, own_stream
 from noisysynth.train.made_notes import as_real_ones, drawn, let_go, struck_twice
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.note_bank import Frames, Note, NoteBank
 from noisysynth.train.note_stream import NoteGroups, NoteStream
+from noisysynth.train.prior_tensors import PriorTensors
 from noisysynth.train.quick_metrics import evaluate, quick_prior
 from noisysynth.train.report import Report
+from noisysynth.train.step_graphs import StepGraphs
 
 _RAMP_STEPS = 50
+_LOOK_STEPS = 10  # where looking at losses makes the processor wait for the GPU, it is done every so many steps
+_JUDGED_MELS = 256  # of notes encoded for the judges, where their longest must not be asked for: five seconds
 _FINAL_LEARNING_RATE = 0.03
 
 
@@ -101,11 +106,13 @@ class Trainee:
         self.d_optimizer = torch.optim.Adam(
             self.discriminators.parameters(), config.discriminator_learning_rate, betas=(0.0, 0.99)
         )
-        self.rng = Dice(config.seed, device)
+        self._settle_optimizers()
+        self.rng = DealtDice(config.seed, device)
         self.step = 0
         self.elapsed_s = 0.0
         self.best_score = math.inf
         self.prior: LatentPrior | None = None  # as fitted at the last checkpoint
+        self.prior_tensors = PriorTensors(spec.latent_size, device)  # the same, to draw from
 
     NETWORKS = ("generator", "encoder", "discriminators", "ema_generator", "ema_encoder")
     _PARTS = (*NETWORKS, "g_optimizer", "d_optimizer")
@@ -122,11 +129,28 @@ class Trainee:
     def load(self, state: dict[str, Any]) -> None:
         for name in self._PARTS:
             getattr(self, name).load_state_dict(state[name])
+        self._settle_optimizers()
         self.rng.set_state(state["rng"])
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
         self.best_score = float(state["best_score"])
         prior = state.get("prior")  # older versions had none
-        self.prior = LatentPrior(**{name: each.numpy() for name, each in prior.items()}) if prior else None
+        self.take_prior(LatentPrior(**{name: each.numpy() for name, each in prior.items()}) if prior else None)
+
+    def take_prior(self, prior: LatentPrior | None) -> None:
+        """Draw from this one from now on."""
+        self.prior = prior
+        self.prior_tensors.take(prior)
+
+    def _settle_optimizers(self) -> None:
+        """On a GPU all that they count and obey is kept there, where a recorded step finds it; elsewhere it is not."""
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            device = optimizer.param_groups[0]["params"][0].device
+            on_gpu = device.type == "cuda"
+            for group in optimizer.param_groups:
+                rate = float(group["lr"])
+                group.update(capturable=on_gpu, lr=torch.tensor(rate, device=device) if on_gpu else rate)
+            for state in optimizer.state.values():
+                state["step"] = state["step"].to(device)
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -157,7 +181,7 @@ def train(
     first process writes. Raise UserError on bad data, a run that does not fit, a full disk, full memory, or NaN.
     """
     chosen = choose_device(device)
-    with processes.together(chosen), memory_errors(), disk_errors(run_dir):
+    with processes.together(chosen), memory_errors(), disk_errors(run_dir), own_stream(chosen):
         found = None
         if resume:
             found = _find_checkpoint(run_dir, quiet)
@@ -227,7 +251,7 @@ def _train(
                     report.metrics(trainee.step, metrics)
                     report.notes(trainee.step, trainee.ema_generator, trainee.ema_encoder, held_out)
                 last_checkpoint = save(metrics, latents)
-        trainee.prior = processes.from_first(trainee.prior)
+        trainee.take_prior(processes.from_first(trainee.prior))
         return metrics
 
     def save(metrics: dict[str, float], latents: Latents) -> Path:
@@ -251,93 +275,110 @@ def _train(
 
     generator, encoder, judges = trainee.generator, trainee.encoder, trainee.discriminators
     rng, half = trainee.rng, config.bfloat16 > 0
+    bank: NoteBank | None = sample
+    graphs = StepGraphs(rng) if _can_record(device, config, stream) else None
+    lengths = (None, None) if graphs is None else (sample.longest_mel, min(sample.longest_mel, _JUDGED_MELS))
+
+    def learn(judged: bool) -> Mapping[str, Tensor]:
+        """One step of all networks; its losses. judged: the discriminators take part.
+
+        One share of the batch in each process; what is drawn and what is averaged is the whole batch. Nothing here may
+        wait for the GPU, or the step could not be recorded.
+        """
+        assert bank is not None
+        # Reconstruction: single instants of real notes, from their own latent or from that of another note.
+        rows = bank.random_rows(config.reconstruction_notes // processes.count(), config.instrument_balance, rng)
+        real = bank.scattered(rows, config.frames_per_note, rng)
+        swapped = rng.rand(len(rows)) < config.peer_share
+        sources = torch.where(swapped, bank.peers(rows, rng), rows)
+        with half_precision(device, half):
+            mean, log_variance = (x.float() for x in encoder(bank.log_mels(sources, rng, lengths[0])))
+        z = mean + torch.exp(0.5 * log_variance) * rng.randn(*mean.shape)
+        modulation = generator.modulation(z, real.pitch, real.velocity)
+        rebuilt = real.with_controls(generator.frames(modulation, real.pitch, real.time_on, real.time_off))
+        terms = reconstruction(rebuilt, real)
+        kl = kl_divergence(mean, log_variance)
+        decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
+        sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+        pairs = config.velocity_notes // processes.count()
+        normal = sliced_distance_from_normal(z, rng)
+        unanswered = velocity_loss(*struck_twice(generator, z, real.pitch, pairs, rng))
+        revived = release_loss(let_go(generator, z, real.pitch, pairs, rng))
+        loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
+        loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
+        loss = loss + config.release_weight * revived
+        losses: dict[str, Tensor] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
+        losses |= {"normal": normal, "velocity": unanswered, "release": revived}
+
+        if config.audio_weight > 0.0:
+            few = slice(0, config.audio_notes // processes.count())
+            heard = audio_loss(generator, z[few], bank, rows[few], config.audio_seconds, rng)
+            loss = loss + config.audio_weight * heard
+            losses["audio"] = heard
+
+        # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
+        if judged:
+            rows = bank.random_rows(config.adversarial_notes // processes.count(), config.instrument_balance, rng)
+            real_pair = (
+                bank.whole(rows, config.whole_frames),
+                bank.window(rows, config.window_frames, config.window_step, rng),
+            )
+            n_encoded = len(rows) - round(config.prior_share * len(rows))
+            z = drawn(trainee.prior_tensors, real_pair[0], config.mixture_share, rng)
+            with half_precision(device, half):
+                peers = bank.peers(rows[:n_encoded], rng)
+                encoded, _ = encoder(bank.log_mels(peers, length=lengths[1]))
+            z = torch.cat([encoded.float(), z[n_encoded:]])
+            fake_pair = as_real_ones(generator, z, real_pair)
+            d_loss, penalty = _train_judges(trainee, real_pair, fake_pair, config)
+            with torch.no_grad(), half_precision(device, half):
+                real_scores = judges(judges.views(*real_pair), *real_pair).float()
+            judges.requires_grad_(False)
+            with half_precision(device, half):
+                fake_scores = judges(judges.views(*fake_pair), *fake_pair).float()
+            judges.requires_grad_(True)
+            adversarial = relativistic_loss(fake_scores, real_scores)
+            loss = loss + config.adversarial_weight * adversarial
+            losses |= {"generator": adversarial, "judges": d_loss, "penalty": penalty}
+
+        trainee.g_optimizer.zero_grad()
+        loss.backward()
+        processes.average_gradients(trainee.makers)
+        norm = nn.utils.clip_grad_norm_(trainee.makers, config.gradient_clip)
+        trainee.g_optimizer.step()
+        return {name: value.detach() for name, value in losses.items()} | {"total": loss.detach(), "gradient": norm}
+
     started = time.monotonic() - trainee.elapsed_s
     interrupted = False
     metrics: dict[str, float] = {}
-    bank: NoteBank | None
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
     with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
         while progress() < 1.0:
-            # One share of the batch in each process; what is drawn and what is averaged is the whole batch.
             rate = _learning_rate_factor(trainee.step, progress())
             _set_learning_rate(trainee.g_optimizer, config.learning_rate * rate)
             _set_learning_rate(trainee.d_optimizer, config.discriminator_learning_rate * rate)
-
-            bank = None  # so that a stream has its room for the next
-            bank = sample if stream is None else stream.at(trainee.step)
-
-            # Reconstruction: single instants of real notes, from their own latent or from that of another note.
-            rows = bank.random_rows(config.reconstruction_notes // processes.count(), config.instrument_balance, rng)
-            real = bank.scattered(rows, config.frames_per_note, rng)
-            swapped = rng.rand(len(rows)) < config.peer_share
-            sources = torch.where(swapped, bank.peers(rows, rng), rows)
-            with half_precision(device, half):
-                mean, log_variance = (x.float() for x in encoder(bank.log_mels(sources, rng)))
-            z = mean + torch.exp(0.5 * log_variance) * rng.randn(*mean.shape)
-            modulation = generator.modulation(z, real.pitch, real.velocity)
-            rebuilt = real.with_controls(generator.frames(modulation, real.pitch, real.time_on, real.time_off))
-            terms = reconstruction(rebuilt, real)
-            kl = kl_divergence(mean, log_variance)
-            decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
-            sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
-            pairs = config.velocity_notes // processes.count()
-            normal = sliced_distance_from_normal(z, rng)
-            unanswered = velocity_loss(*struck_twice(generator, z, real.pitch, pairs, rng))
-            revived = release_loss(let_go(generator, z, real.pitch, pairs, rng))
-            loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
-            loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
-            loss = loss + config.release_weight * revived
-            losses: dict[str, Tensor | float] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
-            losses |= {"normal": normal, "velocity": unanswered, "release": revived}
-
-            if config.audio_weight > 0.0:
-                few = slice(0, config.audio_notes // processes.count())
-                heard = audio_loss(generator, z[few], bank, rows[few], config.audio_seconds, rng)
-                loss = loss + config.audio_weight * heard
-                losses["audio"] = heard
-
-            # Adversarial: whole notes and stretches of notes, half of them from nothing but the prior.
-            if trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0:
-                rows = bank.random_rows(config.adversarial_notes // processes.count(), config.instrument_balance, rng)
-                real_pair = (
-                    bank.whole(rows, config.whole_frames),
-                    bank.window(rows, config.window_frames, config.window_step, rng),
-                )
-                n_encoded = len(rows) - round(config.prior_share * len(rows))
-                z = drawn(trainee.prior, real_pair[0], data.spec.latent_size, config.mixture_share, rng)
-                with half_precision(device, half):
-                    encoded, _ = encoder(bank.log_mels(bank.peers(rows[:n_encoded], rng)))
-                z = torch.cat([encoded.float(), z[n_encoded:]])
-                fake_pair = as_real_ones(generator, z, real_pair)
-                d_loss, penalty = _train_judges(trainee, real_pair, fake_pair, config)
-                with torch.no_grad(), half_precision(device, half):
-                    real_scores = judges(judges.views(*real_pair), *real_pair).float()
-                judges.requires_grad_(False)
-                with half_precision(device, half):
-                    fake_scores = judges(judges.views(*fake_pair), *fake_pair).float()
-                judges.requires_grad_(True)
-                adversarial = relativistic_loss(fake_scores, real_scores)
-                loss = loss + config.adversarial_weight * adversarial
-                losses |= {"generator": adversarial, "judges": d_loss, "penalty": penalty}
-
-            trainee.g_optimizer.zero_grad()
-            loss.backward()
-            processes.average_gradients(trainee.makers)
-            norm = nn.utils.clip_grad_norm_(trainee.makers, config.gradient_clip)
-            figures = processes.means(losses | {"total": loss, "gradient": norm}, device)
-            if not all(math.isfinite(value) for value in figures.values()):
-                bad = next(name for name, value in figures.items() if not math.isfinite(value))
-                raise _not_finite(f"loss {bad}", trainee.step, last_checkpoint)
-            trainee.g_optimizer.step()
+            if stream is not None:
+                bank = None  # so that the stream has its room for the next
+                bank = stream.at(trainee.step)
+            judged = trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0
+            if graphs is not None:
+                losses = graphs.play("judged" if judged else "plain", functools.partial(learn, judged))
+            else:
+                losses = learn(judged)
             trainee.step += 1
             trainee.average(config.ema_decay)
             trainee.elapsed_s = time.monotonic() - started
+            if graphs is None or trainee.step % _LOOK_STEPS < config.adversarial_every:
+                figures = processes.means(losses, device)
+                if not all(math.isfinite(value) for value in figures.values()):
+                    bad = next(name for name, value in figures.items() if not math.isfinite(value))
+                    raise _not_finite(f"loss {bad}", trainee.step - 1, last_checkpoint)
+                newest |= figures
 
             bar.update()
-            newest |= figures
             if trainee.step % 10 == 0 and report is not None:
                 report.losses(trainee.step, newest)
-                bar.set_postfix_str(_status(figures, progress(), trainee, minutes if steps is None else None))
+                bar.set_postfix_str(_status(newest, progress(), trainee, minutes if steps is None else None))
             if trainee.step % config.checkpoint_steps == 0:
                 metrics = measure_and_save(report)
                 if not quiet:
@@ -360,6 +401,11 @@ def _train(
         if interrupted:
             print(f"Stopped at step {trainee.step}; go on with the same command and --resume.")
     return trainee.step
+
+
+def _can_record(device: torch.device, config: TrainConfig, stream: NoteStream | None) -> bool:
+    """Can a step be a CUDA graph? Not with notes that are exchanged, nor with sound, whose noise the CPU chooses."""
+    return device.type == "cuda" and processes.count() == 1 and config.audio_weight == 0.0 and stream is None
 
 
 def _stream(data: TrainingData, config: TrainConfig, device: torch.device) -> NoteStream | None:
@@ -427,7 +473,10 @@ def _learning_rate_factor(step: int, progress: float) -> float:
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _claim(run_dir: Path) -> None:

@@ -232,8 +232,12 @@ class Generator(nn.Module):
         position = position.clamp(0.0, N_ENVELOPE_BANDS - 1.001)
         below = position.floor()
         fraction = (position - below).unsqueeze(1)
-        index = below.long().unsqueeze(1).expand(n_voices, n_frames, self.spec.n_harmonics)
-        logits = envelope.gather(-1, index) * (1.0 - fraction) + envelope.gather(-1, index + 1) * fraction
+        if envelope.is_cuda:  # the same as a product: there the gradient of `gather` is slow, or another every time
+            bands = torch.arange(N_ENVELOPE_BANDS, device=position.device)
+            logits = envelope @ torch.relu(1.0 - (position.unsqueeze(1) - bands.unsqueeze(-1)).abs())
+        else:
+            index = below.long().unsqueeze(1).expand(n_voices, n_frames, self.spec.n_harmonics)
+            logits = envelope.gather(-1, index) * (1.0 - fraction) + envelope.gather(-1, index + 1) * fraction
         logits = logits + nn.functional.pad(single, (0, self.spec.n_harmonics - self.n_single))
         audible = partial_hz.unsqueeze(1) * f0_ratio.unsqueeze(-1) < HIGHEST_PARTIAL_HZ
         logits = torch.where(audible, logits, torch.full_like(logits, -1e4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -19,10 +20,20 @@ ONSET_TAU_S = 0.0015
 
 def fixed_time_features(on_s: Tensor, off_s: Tensor) -> Tensor:
     """[V, F, N_FIXED_TIME_FEATURES] in 0..1 from seconds since note-on and since note-off, both [V, F], >= 0."""
-    on = on_s.unsqueeze(-1) * torch.tensor([1.0 / tau for tau in _TAUS_ON_S], device=on_s.device)
-    off = off_s.unsqueeze(-1) * torch.tensor([1.0 / tau for tau in _TAUS_OFF_S], device=off_s.device)
+    on = on_s.unsqueeze(-1) * constants(tuple(1.0 / tau for tau in _TAUS_ON_S), on_s.device)
+    off = off_s.unsqueeze(-1) * constants(tuple(1.0 / tau for tau in _TAUS_OFF_S), off_s.device)
     log = torch.log(1.0 + on_s.clamp(max=_LOG_END_S) / _LOG_TAU_S) / math.log(1.0 + _LOG_END_S / _LOG_TAU_S)
     return torch.cat([1.0 - torch.exp(-on), 1.0 - torch.exp(-off), log.unsqueeze(-1)], dim=-1)
+
+
+def constants(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """A tensor of these; on a GPU always the same one, as nothing may go there while a step is being recorded."""
+    return _on_gpu(values, device) if device.type == "cuda" else torch.tensor(values, device=device)
+
+
+@functools.lru_cache(maxsize=64)
+def _on_gpu(values: tuple[float, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device)
 
 
 def onset_gain(on_s: Tensor) -> Tensor:
