@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 # Partials and samples of a tile, and the warps that share it.
-FORWARD_TILE, FORWARD_WARPS = (8, 256), 2
-BACKWARD_TILE, BACKWARD_WARPS = (32, 16), 4
+FORWARD_TILE, FORWARD_WARPS = (2, 256), 1
+BACKWARD_PARTIALS, BACKWARD_CHAIN, BACKWARD_WARPS = 128, 8, 1
 _FRAMES = 1024  # of a row at once, where phases are summed
 _BLOCK = 512  # partials of all segments at once, where their phases are wrapped
 _TURN = tl.constexpr(2.0 * math.pi)
@@ -156,19 +156,21 @@ def _forward(  # type: ignore[no-untyped-def]
 def _backward(  # type: ignore[no-untyped-def]
     segment_ptr, start_ptr, ratio_ptr, amplitude_ptr, grad_ptr, left_ptr, right_ptr, moment_ptr, by_ratio_ptr,
     n_segments, n_partials, n_starts, hop,
-    RATIOS: tl.constexpr, PARTIALS: tl.constexpr, SAMPLES: tl.constexpr,
+    RATIOS: tl.constexpr, PARTIALS: tl.constexpr, CHAIN: tl.constexpr,
 ):  # fmt: skip
     """A program writes what a segment has to say to each gradient; its threads lie along the partials.
 
     That is: to the amplitudes [B, F, K] of its two frames (left_ptr, right_ptr), to the moments [B, F - 1, 3] of
     `phase.frequency_gradient`, and, with RATIOS, to the ratios [B, F - 1, K].
     With g the gradient of the audio, s and c sine and cosine, x from 0 to 1 over the segment, all of it is made of
-    the sums of g s, g s x and g c x^n, n from 0 to 3.
+    the sums of g s, g s x and g c x^n, n from 0 to 3. Every CHAIN samples sine and cosine are taken anew; on the way
+    from there they are turned by a step that is itself turned by the bend: a quarter of the work.
     """
     segment = tl.program_id(0).to(tl.int64)
     batch = segment // n_segments
     frame = segment + batch
     real = grad_ptr.dtype.element_ty
+    grad_ptr += segment * hop
     by_turns = tl.zeros((PARTIALS,), tl.float64)
     by_start = tl.zeros((PARTIALS,), tl.float64)
     by_end = tl.zeros((PARTIALS,), tl.float64)
@@ -180,40 +182,49 @@ def _backward(  # type: ignore[no-untyped-def]
         coarse = tl.load(at + n_starts, mask=heard, other=0.0)
         fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
         bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
-        sine0 = tl.zeros((SAMPLES, PARTIALS), real)
-        sine1 = tl.zeros((SAMPLES, PARTIALS), real)
-        cosine0 = tl.zeros((SAMPLES, PARTIALS), real)
-        cosine1 = tl.zeros((SAMPLES, PARTIALS), real)
-        cosine2 = tl.zeros((SAMPLES, PARTIALS), real)
-        cosine3 = tl.zeros((SAMPLES, PARTIALS), real)
-        for first in range(0, hop, SAMPLES):
-            i = (first + tl.arange(0, SAMPLES))[:, None]
-            t = i.to(real)
-            x = t / hop
-            turns = _turns(phase[None, :], coarse[None, :], fine[None, :], bend[None, :], t)
+        coarse_turns = coarse - tl.floor(coarse + 0.5)
+        bend_sine, bend_cosine = _sine(2.0 * bend), _cosine(2.0 * bend)
+        sine0 = tl.zeros((PARTIALS,), real)
+        sine1 = tl.zeros((PARTIALS,), real)
+        cosine0 = tl.zeros((PARTIALS,), real)
+        cosine1 = tl.zeros((PARTIALS,), real)
+        cosine2 = tl.zeros((PARTIALS,), real)
+        cosine3 = tl.zeros((PARTIALS,), real)
+        for first in range(0, hop, CHAIN):
+            t = (first + tl.zeros((PARTIALS,), tl.int32)).to(real)
+            turns = _turns(phase, coarse, fine, bend, t)
             sine, cosine = _sine(turns), _cosine(turns)
-            grad = tl.load(grad_ptr + segment * hop + i, mask=i < hop, other=0.0)
-            sine0 += grad * sine
-            cosine0 += grad * cosine
-            grad *= x
-            sine1 += grad * sine
-            cosine1 += grad * cosine
-            grad *= x
-            cosine2 += grad * cosine
-            grad *= x
-            cosine3 += grad * cosine
-        left_sum, right_sum = tl.sum(sine0, 0) - tl.sum(sine1, 0), tl.sum(sine1, 0)
-        zero = tl.zeros((PARTIALS,), real)
-        tl.store(left_ptr + frame * n_partials + k, tl.where(heard, left_sum, zero), mask=k < n_partials)
-        tl.store(right_ptr + (frame + 1) * n_partials + k, tl.where(heard, right_sum, zero), mask=k < n_partials)
+            turns = coarse_turns + (fine + bend * (2.0 * t + 1.0))
+            turns = turns - tl.floor(turns + 0.5)
+            step_sine, step_cosine = _sine(turns), _cosine(turns)
+            for j in tl.static_range(CHAIN):
+                i = first + j
+                x = i.to(real) / hop
+                grad = tl.load(grad_ptr + i, mask=i < hop, other=0.0)
+                sine0 += grad * sine
+                cosine0 += grad * cosine
+                grad *= x
+                sine1 += grad * sine
+                cosine1 += grad * cosine
+                grad *= x
+                cosine2 += grad * cosine
+                grad *= x
+                cosine3 += grad * cosine
+                sine, cosine = sine * step_cosine + cosine * step_sine, cosine * step_cosine - sine * step_sine
+                step_sine, step_cosine = (
+                    step_sine * bend_cosine + step_cosine * bend_sine,
+                    step_cosine * bend_cosine - step_sine * bend_sine,
+                )
+        tl.store(left_ptr + frame * n_partials + k, tl.where(heard, sine0 - sine1, 0.0), mask=k < n_partials)
+        tl.store(right_ptr + (frame + 1) * n_partials + k, tl.where(heard, sine1, 0.0), mask=k < n_partials)
         # Of p, the gradient of the partial's turns at sample i: sums of p, p i and p i (i - 1) / (2 hop).
         start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0).to(tl.float64)
         rise = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0).to(tl.float64) - start
-        moment1 = tl.sum(cosine1, 0).to(tl.float64)
-        moment2 = tl.sum(cosine2, 0).to(tl.float64)
-        total = (start * tl.sum(cosine0, 0).to(tl.float64) + rise * moment1) * _TURN
+        moment1 = cosine1.to(tl.float64)
+        moment2 = cosine2.to(tl.float64)
+        total = (start * cosine0.to(tl.float64) + rise * moment1) * _TURN
         ramp = (start * moment1 + rise * moment2) * hop * _TURN
-        square = (start * moment2 + rise * tl.sum(cosine3, 0).to(tl.float64)) * hop * _TURN
+        square = (start * moment2 + rise * cosine3.to(tl.float64)) * hop * _TURN
         bent = 0.5 * (square - ramp / hop)
         ratio = tl.load(ratio_ptr + batch * n_partials + k, mask=heard, other=0.0)
         by_turns += ratio * total
@@ -291,7 +302,7 @@ class FusedPartials(torch.autograd.Function):
             _backward[(batch * n_segments,)](
                 segments, starts, ratios, amplitudes, grad, sides[0], sides[1], moments, by_ratio,
                 n_segments, n_partials, n_starts, hop,
-                RATIOS=wants_ratios, PARTIALS=BACKWARD_TILE[0], SAMPLES=BACKWARD_TILE[1], num_warps=BACKWARD_WARPS,
+                RATIOS=wants_ratios, PARTIALS=BACKWARD_PARTIALS, CHAIN=BACKWARD_CHAIN, num_warps=BACKWARD_WARPS,
             )  # fmt: skip
             _frequency_gradient[(batch,)](moments, d_f0_hz, n_segments, RATE=sample_rate, HOP=hop, FRAMES=_FRAMES)
         d_ratios = by_ratio.sum(1).to(ctx.ratio_type) if wants_ratios else None
