@@ -164,7 +164,14 @@ def test_config_round_trip_and_unknown_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"seed": 0.5}, {"minutes": "long"}, {"kl_weight": -1}, {"learning_rate": float("nan")}, {"frames_per_note": 3}],
+    [
+        {"seed": 0.5},
+        {"minutes": "long"},
+        {"kl_weight": -1},
+        {"learning_rate": float("nan")},
+        {"frames_per_note": 3},
+        {"velocity_notes": 99},
+    ],
 )
 def test_impossible_settings_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=f"config: {next(iter(bad))} must be"):

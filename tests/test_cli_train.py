@@ -53,6 +53,11 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert training["attribution"] == Sines.attribution
     assert training["licence"] == ["CC0"]
 
+    second = tmp_path / "second"
+    config = ["--config", "tiny", "--from", str(run)]
+    assert main(["--data", str(data), "--out", str(second), "--steps", "2", *config]) == 0
+    assert load_run(second).training["earlier_steps"] == 6
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -62,6 +67,14 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["--data", "{data}", "--out", "{tmp}/run", "--config", "huge"], "no config named 'huge'"),
         (["--data", "{data}", "--out", "{tmp}/run", "--resume"], "no checkpoint to resume"),
         (["--data", "{data}", "--out", "{data}/index.json"], "cannot make"),
+        (
+            ["--data", "{data}", "--out", "{tmp}/run", "--config", "tiny", "--from", "{tmp}"],
+            "no checkpoint to begin with",
+        ),
+        (
+            ["--data", "{data}", "--out", "{tmp}/run", "--config", "noisygan-tiny", "--from", "{tmp}"],
+            "not for this config",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -83,7 +96,9 @@ def test_damaged_data_is_one_line(data: Path, tmp_path: Path, capsys: pytest.Cap
     assert "damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--minutes", "0"], ["--steps", "0"], ["--steps", "many"]])
+@pytest.mark.parametrize(
+    "option", [["--minutes", "0"], ["--steps", "0"], ["--steps", "many"], ["--from", "z", "--resume"]]
+)
 def test_impossible_options_are_refused(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         main(["--data", "x", "--out", "y", *option])

@@ -87,6 +87,34 @@ def test_a_run_with_a_fitted_prior_is_resumed_with_it(tmp_path: Path) -> None:
     assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
 
 
+def test_a_run_begins_with_what_another_has_learned(finished: Path, tmp_path: Path) -> None:
+    """And keeps it where it is stopped before its first step and resumed."""
+    other = load_checkpoint(checkpoint_paths(finished)[-1])
+    config = dataclasses.replace(TINY, warmup_steps=other["step"], learning_rate=1e-4)
+    run = tmp_path / "run"
+    assert train(training_data("others", 9), config, run, steps=5, quiet=True, begin=finished, stop=at(1)) == 1
+    began = load_checkpoint(checkpoint_paths(run)[0])
+    assert began["step"] == 0
+    assert began["earlier_steps"] == other["step"]
+    for name in ("ema_generator", "ema_encoder", "discriminators"):
+        assert all(torch.equal(value, other[name][key]) for key, value in began[name].items())
+    assert all(torch.equal(value, other["ema_generator"][key]) for key, value in began["generator"].items())
+    judged = load_checkpoint(checkpoint_paths(run)[-1])  # from its first step on: the other was past its warm-up
+    assert any(not torch.equal(value, other["discriminators"][key]) for key, value in judged["discriminators"].items())
+    checkpoint_paths(run)[-1].unlink()
+    assert train(training_data("others", 9), config, run, steps=5, quiet=True, resume=True) == 5
+    last = load_checkpoint(checkpoint_paths(run)[-1])
+    assert json.loads(last["training"])["earlier_steps"] == last["earlier_steps"] == other["step"]
+
+
+def test_a_run_begins_with_nothing_that_does_not_fit(finished: Path, tmp_path: Path) -> None:
+    wider = dataclasses.replace(TINY, generator_width=40)
+    with pytest.raises(UserError, match=r"networks of other sizes; take the widths and layers of .*config\.json"):
+        train(training_data(), wider, tmp_path / "wider", steps=1, quiet=True, begin=finished)
+    with pytest.raises(UserError, match="has no checkpoint to begin with"):
+        train(training_data(), TINY, tmp_path / "none", steps=1, quiet=True, begin=tmp_path / "wider")
+
+
 def test_judged_draws_come_from_the_fitted_prior() -> None:
     notes = NoteBank(training_data().train, SPEC, INSTRUMENTS).whole(torch.arange(14), TINY.whole_frames)
     size, rng, tensors = SPEC.latent_size, Dice(0), PriorTensors(SPEC.latent_size)

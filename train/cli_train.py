@@ -70,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto (default): an NVIDIA GPU if there is one",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    begin.add_argument(
+        "--from", dest="begin", type=Path, metavar="OTHER", help="begin with the networks of another run, not by chance"
+    )
     parser.add_argument("--figures", action="store_true", help="of noisygan: write figures and sounds only")
     return parser
 
@@ -94,6 +98,8 @@ def _run(options: argparse.Namespace) -> int:
     for folder in options.data:
         if not folder.exists():
             raise UserError(f"no prepared data at {folder}; make it with noisysynth-dataset")
+    if options.begin is not None and not isinstance(config, TrainConfig):
+        raise UserError("--from is for runs of playable notes, not for this config")
     if isinstance(config, noisygan.NoisyganConfig):
         return _run_noisygan(options, config)
     if options.figures:
@@ -111,6 +117,7 @@ def _run(options: argparse.Namespace) -> int:
         steps=options.steps,
         resume=options.resume,
         device=options.device,
+        begin=options.begin,
     )
     return 0
 

@@ -2,6 +2,7 @@
 
 noisysynth-train --data DATA --out RUN                  15 minutes on two cores, see `config.PRESETS`
 noisysynth-train --data DATA --out RUN --resume         go on after Ctrl-C or a crash
+noisysynth-train --data DATA --out RUN --from OTHER     begin with what another run has learned
 torchrun --nproc-per-node 2 -m noisysynth.train.cli_train --data DATA --out RUN     two processes share each batch
 tensorboard --logdir RUN/tensorboard                    watch and listen
 """
@@ -110,6 +111,7 @@ class Trainee:
         self.rng = DealtDice(config.seed, device)
         self.step = 0
         self.elapsed_s = 0.0
+        self.earlier_steps = 0  # of the run that it began with
         self.best_score = math.inf
         self.prior: LatentPrior | None = None  # as fitted at the last checkpoint
         self.prior_tensors = PriorTensors(spec.latent_size, device)  # the same, to draw from
@@ -122,6 +124,7 @@ class Trainee:
             "rng": self.rng.get_state(),
             "step": self.step,
             "elapsed_s": self.elapsed_s,
+            "earlier_steps": self.earlier_steps,
             "best_score": self.best_score,
             "prior": {name: torch.from_numpy(each) for name, each in self.prior.arrays().items()} if self.prior else {},
         }
@@ -132,7 +135,19 @@ class Trainee:
         self._settle_optimizers()
         self.rng.set_state(state["rng"])
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
+        self.earlier_steps = int(state.get("earlier_steps", 0))  # older versions knew of none
         self.best_score = float(state["best_score"])
+        self._load_prior(state)
+
+    def begin_with(self, state: dict[str, Any]) -> None:
+        """Know what another run has learned, its averages; all else begins anew."""
+        for name in self.NETWORKS:
+            averaged = f"ema_{name}" if f"ema_{name}" in self.NETWORKS else name
+            getattr(self, name).load_state_dict(state[averaged])
+        self.earlier_steps = int(state["step"]) + int(state.get("earlier_steps", 0))
+        self._load_prior(state)
+
+    def _load_prior(self, state: dict[str, Any]) -> None:
         prior = state.get("prior")  # older versions had none
         self.take_prior(LatentPrior(**{name: each.numpy() for name, each in prior.items()}) if prior else None)
 
@@ -171,13 +186,15 @@ def train(
     resume: bool = False,
     quiet: bool = False,
     device: str = "cpu",
+    begin: Path | None = None,
     stop: Callable[[int], bool] = lambda step: False,
 ) -> int:
     """Train into run_dir; the number of steps done so far.
 
     minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run ends bit by bit the
-    same whether it was interrupted or not, on one machine. device: "auto", "cpu" or "cuda". stop: asked after each
-    step whether to leave early, as Ctrl-C does. Under torchrun the batches of `config` are shared out, and only the
+    same whether it was interrupted or not, on one machine. device: "auto", "cpu" or "cuda". begin: the folder of a run
+    of the same sizes, whose networks to begin with. stop: asked after each step whether to leave early, as Ctrl-C
+    does. Under torchrun the batches of `config` are shared out, and only the
     first process writes. Raise UserError on bad data, a run that does not fit, a full disk, full memory, or NaN.
     """
     chosen = choose_device(device)
@@ -189,7 +206,7 @@ def train(
             _claim(run_dir)
         threads = int(found[1].get("threads", 0)) if found else 0
         with exact(chosen, threads or torch.get_num_threads()):
-            return _train(data, config, run_dir, chosen, found, minutes, steps, quiet, stop)
+            return _train(data, config, run_dir, chosen, found, begin, minutes, steps, quiet, stop)
 
 
 def _train(
@@ -198,6 +215,7 @@ def _train(
     run_dir: Path,
     device: torch.device,
     found: tuple[Path, dict[str, Any]] | None,
+    begin: Path | None,
     minutes: float | None,
     steps: int | None,
     quiet: bool,
@@ -221,6 +239,9 @@ def _train(
         "spec": json.dumps(data.spec.to_json()),
     }
     last_checkpoint = _resume(trainee, *found, described, data, quiet) if found else None
+    warm = begin if found is None else None
+    if warm is not None:
+        _begin_with(trainee, warm, data.spec)
     saved_step = trainee.step
     report: Report | None = None
     if first:
@@ -261,6 +282,7 @@ def _train(
         training = {
             **data.description,
             "steps": trainee.step,
+            "earlier_steps": trainee.earlier_steps,
             "minutes": round(trainee.elapsed_s / 60.0, 2),
             "notes": data.groups.n_notes if data.groups is not None else len(sample),
             "instruments": data.n_instruments or len(set(sample.instrument.tolist())),
@@ -353,6 +375,10 @@ def _train(
     metrics: dict[str, float] = {}
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
     with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
+        if warm is not None:  # what it begins with is worth a checkpoint: a resumed run must not begin by chance
+            metrics = measure_and_save(report)
+            if not quiet:
+                tqdm.write(_figures(trainee.step, metrics))
         while progress() < 1.0:
             rate = _learning_rate_factor(trainee.step, progress())
             _set_learning_rate(trainee.g_optimizer, config.learning_rate * rate)
@@ -360,7 +386,10 @@ def _train(
             if stream is not None:
                 bank = None  # so that the stream has its room for the next
                 bank = stream.at(trainee.step)
-            judged = trainee.step >= config.warmup_steps and trainee.step % config.adversarial_every == 0
+            judged = (
+                trainee.earlier_steps + trainee.step >= config.warmup_steps
+                and trainee.step % config.adversarial_every == 0
+            )
             if graphs is not None:
                 losses = graphs.play("judged" if judged else "plain", functools.partial(learn, judged))
             else:
@@ -524,6 +553,21 @@ def _resume(
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this version ({type(error).__name__})") from error
     return path
+
+
+def _begin_with(trainee: Trainee, run_dir: Path, spec: SynthSpec) -> None:
+    found, damaged = newest_checkpoint(run_dir)
+    if found is None:
+        raise UserError("; ".join(damaged) or f"{run_dir} has no checkpoint to begin with")
+    path, state = found
+    if json.loads(state["spec"]) != spec.to_json():
+        raise UserError(f"{run_dir} learned from data of other sizes; prepare these with the settings of its own")
+    try:
+        trainee.begin_with(state)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{path} has networks of other sizes; take the widths and layers of {run_dir / 'config.json'}"
+        ) from error
 
 
 def _check_weights(trainee: Trainee, last_checkpoint: Path | None) -> None:
