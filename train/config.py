@@ -77,7 +77,7 @@ class TrainConfig:
             if getattr(self, name) < 2:
                 raise UserError(f"config: {name} must be at least 2")
         if self.velocity_notes > self.reconstruction_notes:
-            raise UserError("config: velocity_notes must not be more than reconstruction_notes, whose notes they are")
+            raise UserError("config: velocity_notes must be at most reconstruction_notes, whose notes they are")
         for name in ("adversarial_every", "checkpoint_steps", "steps_per_group"):
             if getattr(self, name) < 1:
                 raise UserError(f"config: {name} must be at least 1")
