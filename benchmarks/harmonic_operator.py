@@ -33,13 +33,15 @@ Synth = Callable[..., Tensor]
 Row = dict[str, Any]
 
 
-def variants() -> list[str]:
+def variants(gpu_only: bool) -> list[str]:
     """What can be measured here."""
     if not torch.cuda.is_available():
+        if gpu_only:
+            raise SystemExit("torch sees no NVIDIA GPU")
         return ["eager", "compiled"]
     if importlib.util.find_spec("triton") is None:
         raise SystemExit("there is a GPU, but no Triton: pip install triton, the version in constraints.txt")
-    return ["eager", "compiled", "eager on the GPU", "fused on the GPU"]
+    return [*([] if gpu_only else ["eager", "compiled"]), "eager on the GPU", "fused on the GPU"]
 
 
 def synth_of(operator: str, variant: str) -> Synth:
@@ -125,7 +127,7 @@ def peak_apart(operator: str, variant: str, options: argparse.Namespace) -> int 
 
 def compare(operator: str, options: argparse.Namespace) -> list[Row]:
     """A row for each variant; each is compared with eager torch on the same device."""
-    names = variants()
+    names = variants(options.gpu)
     for variant in names:
         call(synth_of(operator, variant), inputs_of(operator, variant, 1, 0.1))
     inputs = {variant: inputs_of(operator, variant, options.batch, options.seconds) for variant in names}
@@ -145,7 +147,7 @@ def compare(operator: str, options: argparse.Namespace) -> list[Row]:
         row["times_faster"] = best[rival]["total_s"] / best[variant]["total_s"]
         differences = [
             float(torch.linalg.norm(one.cpu() - other.cpu()) / torch.linalg.norm(other.cpu()))
-            for one, other in zip(results[variant], results["eager"], strict=True)
+            for one, other in zip(results[variant], results[names[0]], strict=True)
         ]
         row["difference"] = max(differences)
         rows.append(row)
@@ -202,6 +204,7 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--operators", nargs="+", choices=OPERATORS, default=list(OPERATORS))
+    parser.add_argument("--gpu", action="store_true", help="measure on the GPU only")
     parser.add_argument("--batch", type=int, default=8, help="clips (default 8)")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a clip (default 3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and of the kernels (default 1)")
