@@ -187,6 +187,12 @@ def test_an_instrument_of_few_notes_is_drawn_as_often_as_asked(balance: float, s
     assert counts.min() > 0.8 * counts.max()  # notes of one instrument alike
 
 
+def test_noise_is_learned_softer_than_it_was_analysed() -> None:
+    whole, softer = (NoteBank(synthetic_notes(3), SPEC, INSTRUMENTS, noise_trim_db=db) for db in (0.0, 6.0))
+    torch.testing.assert_close(softer.noise.float(), whole.noise.float() / 10.0**0.3, rtol=2e-3, atol=1e-6)
+    assert torch.equal(softer.partials, whole.partials)
+
+
 def test_bank_refuses_nothing_and_nonsense() -> None:
     with pytest.raises(UserError, match="no notes"):
         NoteBank([], SPEC, INSTRUMENTS)

@@ -102,7 +102,7 @@ class NoteBank:
     `end` where it is looked at as a whole, until `quiet` where its release is.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
     vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give; vibrato_known: [N].
-    The recordings themselves are kept only if asked for.
+    The recordings themselves are kept only if asked for. noise_trim_db: how much softer the noise shall be than it is.
     """
 
     def __init__(
@@ -112,8 +112,10 @@ class NoteBank:
         instruments: Sequence[str],
         keep_audio: bool = False,
         device: torch.device | str = "cpu",
+        noise_trim_db: float = 0.0,
     ) -> None:
         self.spec = spec
+        noise_gain = 10.0 ** (-noise_trim_db / 20.0)
         self.instruments = list(instruments)
         number = {name: i for i, name in enumerate(self.instruments)}
         packed: dict[str, list[Tensor]] = {"cents": [], "partials": [], "noise": [], "log_mel": []}
@@ -142,7 +144,12 @@ class NoteBank:
             length, gate = len(cents), _gate_frames(note, spec.frame_rate)
             fades = note.gate_s is not None and loudness[-1] < max(_AUDIBLE, 1e-3 * float(loudness.max()))
             cents = cents - _sustained_cents(cents, level, min(gate, length))
-            for name, values in (("cents", cents), ("partials", partials), ("noise", noise), ("log_mel", note.log_mel)):
+            for name, values in (
+                ("cents", cents),
+                ("partials", partials),
+                ("noise", noise_gain * noise),
+                ("log_mel", note.log_mel),
+            ):
                 packed[name].append(torch.from_numpy(np.asarray(values, np.float16)))
             row = {
                 "length": length,

@@ -39,9 +39,12 @@ class NoteStream:
         steps_per_group: int,
         keep_audio: bool = False,
         device: torch.device | str = "cpu",
+        noise_trim_db: float = 0.0,
     ) -> None:
         self._groups, self._seed, self._steps_per_group = groups, seed, steps_per_group
-        self._read = lambda number: NoteBank(groups.read(number), spec, instruments, keep_audio)
+        self._read = lambda number: NoteBank(
+            groups.read(number), spec, instruments, keep_audio, noise_trim_db=noise_trim_db
+        )
         self._device = device
         self._window: tuple[int, ...] = ()
         self._here: dict[int, NoteBank] = {}  # a packed bank takes half of what its notes do

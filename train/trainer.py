@@ -230,9 +230,10 @@ def _train(
     first = processes.rank() == 0
     quiet = quiet or not first
     minutes = config.minutes if minutes is None else minutes
-    sample = NoteBank(data.train, data.spec, data.instruments, config.audio_weight > 0.0, device)
+    trim_db = config.noise_trim_db
+    sample = NoteBank(data.train, data.spec, data.instruments, config.audio_weight > 0.0, device, trim_db)
     stream = _stream(data, config, device)
-    held_out = NoteBank(data.held_out, data.spec, data.instruments, device=device)
+    held_out = NoteBank(data.held_out, data.spec, data.instruments, device=device, noise_trim_db=trim_db)
     trainee = Trainee(data.spec, config, device)
     described = {
         "config": json.dumps(config.to_json()),
@@ -441,8 +442,16 @@ def _stream(data: TrainingData, config: TrainConfig, device: torch.device) -> No
     """Of the notes that memory does not hold at once; None where it does."""
     if data.groups is None:
         return None
-    keep_audio = config.audio_weight > 0.0
-    return NoteStream(data.groups, data.spec, data.instruments, config.seed, config.steps_per_group, keep_audio, device)
+    return NoteStream(
+        data.groups,
+        data.spec,
+        data.instruments,
+        config.seed,
+        config.steps_per_group,
+        config.audio_weight > 0.0,
+        device,
+        config.noise_trim_db,
+    )
 
 
 @torch.no_grad()
