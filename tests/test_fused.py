@@ -42,6 +42,13 @@ def silent_case() -> Case:
     return arrays
 
 
+def low_case() -> Case:
+    """More partials than a program has threads for, all of them heard."""
+    arrays = case(1, 3, 150, 20, 0.0, 9)
+    arrays["f0_hz"][:] = np.array([[30.0, 41.0, 35.0]])
+    return arrays
+
+
 CASES: dict[str, Case] = {
     "harmonic": case(2, 4, 33, 70, 0.0, 1),
     "stretched": case(3, 3, 20, 64, 2e-4, 2),
@@ -51,6 +58,7 @@ CASES: dict[str, Case] = {
     "float64": case(2, 3, 18, 67, 1e-4, 5, "float64"),
     "no segment": case(2, 1, 4, 16, 1e-4, 6),
     "silent": silent_case(),
+    "low": low_case(),
 }
 
 

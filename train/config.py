@@ -29,7 +29,7 @@ class TrainConfig:
     reconstruction_notes: int = 48
     frames_per_note: int = 40
     instrument_balance: float = 0.5  # 0: all notes are as likely, 1: all instruments; a SoundFont drowns few recordings
-    noise_trim_db: float = 3.0  # what the partials cannot follow counts as noise, and as noise it is heard too much
+    noise_trim_db: float = 1.5  # what partials cannot follow counts as noise, and is heard too much; docs/sound.md
     peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
     kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
     decay_weight: float = 0.2
