@@ -67,6 +67,7 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["--data", "{data}", "--out", "{tmp}/run", "--config", "huge"], "no config named 'huge'"),
         (["--data", "{data}", "--out", "{tmp}/run", "--resume"], "no checkpoint to resume"),
         (["--data", "{data}", "--out", "{data}/index.json"], "cannot make"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--config", "phrases", "--device", "cuda"], "on the CPU only"),
         (
             ["--data", "{data}", "--out", "{tmp}/run", "--config", "tiny", "--from", "{tmp}"],
             "no checkpoint to begin with",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,25 @@ def test_a_run_with_a_fitted_prior_is_resumed_with_it(tmp_path: Path) -> None:
     expected = tensors(load_checkpoint(checkpoint_paths(whole)[-1]))
     resumed = tensors(load_checkpoint(checkpoint_paths(run)[-1]))
     assert [name for name, value in expected.items() if not torch.equal(resumed[name], value)] == []
+
+
+def test_a_run_of_a_gpu_goes_on_without_one(finished: Path, tmp_path: Path) -> None:
+    """Its optimizers keep what they obey as tensors there."""
+    ends = []
+    for kind in ("cpu", "gpu"):
+        run = tmp_path / kind
+        shutil.copytree(finished, run)
+        path = checkpoint_paths(run)[-1]
+        state = load_checkpoint(path)
+        if kind == "gpu":
+            for optimizer in ("g_optimizer", "d_optimizer"):
+                for group in state[optimizer]["param_groups"]:
+                    group.update(lr=torch.tensor(group["lr"]), capturable=True)
+            torch.save(state, path)
+        steps = state["step"] + 2
+        train(training_data(), TINY, run, steps=steps, quiet=True, resume=True)
+        ends.append(tensors(load_checkpoint(checkpoint_paths(run)[-1])))
+    assert [name for name, value in ends[0].items() if not torch.equal(ends[1][name], value)] == []
 
 
 def test_a_run_begins_with_what_another_has_learned(finished: Path, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.figures:
         raise UserError("--figures are of the paper's model; see --config noisygan")
     if isinstance(config, phrases.PhrasesConfig):
+        if options.device == "cuda":
+            raise UserError("phrases learn on the CPU only, in minutes; leave --device out")
         return _run_phrases(options, config)
     from noisysynth.train.trainer import train
 
