@@ -662,7 +662,7 @@ def _(both: Both, desk: Desk) -> None:
     assert back == pytest.approx(here, abs=2.5)
 
 
-# the instrument's directions do what its manifest says, on the factory instrument that has six
+# the instrument's directions do what its manifest says
 
 _LATENT_KEY, _LATENT_HZ = 60, 261.63
 _MEASURES: dict[str, tuple[float, float, Callable[[Any], float]]] = {

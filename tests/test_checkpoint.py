@@ -152,6 +152,8 @@ def test_config_round_trip_and_unknown_keys(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text('{"kl_weight": 0.01}')
     assert load_config(str(file)).kl_weight == 0.01
+    assert load_config(str(file)).noise_trim_db == TrainConfig().noise_trim_db > 0.0
+    assert load_config(str(file), of_a_run=True).noise_trim_db == 0.0  # its version did not do that
     file.write_text('{"kl_wait": 0.01}')
     with pytest.raises(UserError, match="unknown key 'kl_wait'"):
         load_config(str(file))

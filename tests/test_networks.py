@@ -15,7 +15,7 @@ from noisysynth.spec import SynthSpec
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
-from noisysynth.train.networks.generator import Controls, Generator
+from noisysynth.train.networks.generator import Controls, Generator, _between_bands
 from noisysynth.train.note_bank import NoteBank
 
 FULL = SynthSpec()
@@ -179,3 +179,15 @@ def test_judges_score_notes_and_see_a_batch_of_equals() -> None:
     alike = bank.whole(copies, 18), bank.window(rows, 12, 2, rng)
     alone = judges(judges.views(*alike), *alike)
     assert abs(float((alone[0, 0] - scores[0, 0]).detach())) > 1e-4
+
+
+def test_envelope_between_bands_is_linear() -> None:
+    """As a product, which a GPU takes, and as two gathered bands, which a CPU does."""
+    rng = torch.Generator().manual_seed(3)
+    envelope = torch.randn(2, 3, 64, generator=rng)
+    position = 62.999 * torch.rand(2, 10, generator=rng)
+    below = position.floor()
+    index = below.long().unsqueeze(1).expand(2, 3, 10)
+    share = (position - below).unsqueeze(1)
+    expected = envelope.gather(-1, index) * (1.0 - share) + envelope.gather(-1, index + 1) * share
+    torch.testing.assert_close(_between_bands(envelope, position), expected, rtol=1e-5, atol=1e-5)

@@ -42,18 +42,13 @@ def test_dealt_draws_are_those_of_ordinary_dice() -> None:
     places = set()
     for step in range(5):
         numbers = dealt.deal("plain")
-        got = [each.clone() for each in wishes(dealt)]
-        if step > 0:
-            dealt.deal("plain")
-            places.add(wishes(dealt)[2].data_ptr())
-            wishes(ordinary)
-            assert numbers == (int(got[1]), int(got[4]))
+        got, expected = wishes(dealt), wishes(ordinary)
         dealt.played()
-        expected = wishes(ordinary) if step == 0 else None
-        assert expected is None or all(map(torch.equal, got, expected))
-        assert torch.equal(dealt.rand(2), ordinary.rand(2)) or step > 0
+        assert all(map(torch.equal, got, expected))
+        assert numbers == (None if step == 0 else (int(expected[1]), int(expected[4])))
         if step > 0:
-            ordinary.set_state(dealt.get_state())
+            places.add(got[2].data_ptr())
+        assert torch.equal(dealt.rand(2), ordinary.rand(2))  # between steps they are ordinary ones
     assert len(places) == 1  # the numbers change, their place does not
 
 
@@ -66,6 +61,10 @@ def test_a_step_that_wishes_for_other_draws_is_an_error() -> None:
     dice.deal("plain")
     with pytest.raises(RuntimeError, match="other draws"):
         dice.rand(4)
+    with pytest.raises(RuntimeError, match="not dealt"):
+        dice.randint(9, 2)
+    with pytest.raises(RuntimeError, match="fewer draws"):
+        dice.played()
 
 
 def random_prior(n: int, size: int, rng: np.random.Generator) -> LatentPrior:
@@ -145,3 +144,15 @@ def unwatched(step: Any) -> Any:
             return step(self, *args, **kwargs)
 
     return stepped
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_recorded_training_ends_as_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = synthetic_notes(20)
+    data = TrainingData(SPEC, notes[:14], notes[14:], INSTRUMENTS, {"dataset": "synthetic"})
+    train(data, CONFIG, tmp_path / "recorded", steps=40, quiet=True, device="cuda")
+    monkeypatch.setattr(trainer, "_can_record", lambda *told: False)
+    train(data, CONFIG, tmp_path / "played", steps=40, quiet=True, device="cuda")
+    ends = [load_checkpoint(checkpoint_paths(tmp_path / name)[-1]) for name in ("recorded", "played")]
+    for name, value in ends[0]["ema_generator"].items():
+        torch.testing.assert_close(ends[1]["ema_generator"][name], value, rtol=0.02, atol=2e-3, msg=name)

@@ -18,6 +18,7 @@ from synthetic_notes import INSTRUMENTS, SPEC, synthetic_notes
 
 from noisysynth.errors import UserError
 from noisysynth.latent_prior import LatentPrior
+from noisysynth.train import trainer
 from noisysynth.train.checkpoint import checkpoint_paths, load_checkpoint, load_run
 from noisysynth.train.config import PRESETS
 from noisysynth.train.dice import Dice
@@ -131,8 +132,41 @@ def test_a_run_begins_with_nothing_that_does_not_fit(finished: Path, tmp_path: P
     wider = dataclasses.replace(TINY, generator_width=40)
     with pytest.raises(UserError, match=r"networks of other sizes; take the widths and layers of .*config\.json"):
         train(training_data(), wider, tmp_path / "wider", steps=1, quiet=True, begin=finished)
+    other = tmp_path / "other" / "checkpoints"
+    other.mkdir(parents=True)
+    state = load_checkpoint(checkpoint_paths(finished)[-1])
+    torch.save({name: value for name, value in state.items() if name != "spec"}, other / "step_00000009.pt")
+    with pytest.raises(UserError, match="is no run of playable notes"):
+        train(training_data(), TINY, tmp_path / "paper", steps=1, quiet=True, begin=tmp_path / "other")
     with pytest.raises(UserError, match="has no checkpoint to begin with"):
         train(training_data(), TINY, tmp_path / "none", steps=1, quiet=True, begin=tmp_path / "wider")
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_does_not_begin_by_chance(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(trainer, "evaluate", lambda *told: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        train(training_data(), TINY, run, steps=2, quiet=True, begin=finished)
+    with pytest.raises(UserError, match="no checkpoint to resume from"):
+        train(training_data(), TINY, run, steps=2, quiet=True, resume=True)
+
+
+def test_noise_is_trimmed_as_the_config_says(tmp_path: Path) -> None:
+    """What is held out, too: a network that learned it softer would else be told that it is wrong."""
+    found = []
+    for db in (0.0, 6.0):
+        run = tmp_path / str(db)
+        config = dataclasses.replace(TINY, noise_trim_db=db)
+        train(training_data(), config, run, steps=1, quiet=True)
+        generator, encoder = (getattr(load_run(run), name) for name in ("generator", "encoder"))
+        bank = NoteBank(training_data().held_out, SPEC, INSTRUMENTS, noise_trim_db=db)
+        metrics = json.loads((run / "metrics.json").read_text())[-1]
+        again = evaluate(generator, encoder, bank, bank, TINY.evaluation_notes, None)
+        assert metrics["noise_db"] == pytest.approx(again["noise_db"], rel=1e-4)
+        found.append(metrics["noise_db"])
+    assert found[0] != pytest.approx(found[1], rel=0.01)
 
 
 def test_judged_draws_come_from_the_fitted_prior() -> None:
@@ -157,9 +191,12 @@ def test_a_run_of_an_older_version_goes_on(finished: Path, tmp_path: Path) -> No
     for path in checkpoint_paths(run):
         state = load_checkpoint(path)
         old = json.loads(state["config"])
-        del old["bfloat16"]
+        del old["bfloat16"], old["noise_trim_db"]
         torch.save(state | {"config": json.dumps(old)}, path)
-    assert train(training_data(), TINY, run, steps=10, quiet=True, resume=True) == 10
+    with pytest.raises(UserError, match="another config"):  # it was trained without that, and goes on without
+        train(training_data(), TINY, run, steps=10, quiet=True, resume=True)
+    untrimmed = dataclasses.replace(TINY, noise_trim_db=0.0)
+    assert train(training_data(), untrimmed, run, steps=10, quiet=True, resume=True) == 10
 
 
 def test_finished_run_loads_with_all_that_the_exporter_needs(finished: Path) -> None:
@@ -190,7 +227,9 @@ def test_run_folder_holds_curves_and_at_most_two_checkpoints_and_the_best(finish
 
 
 def test_reconstruction_learns(tmp_path: Path) -> None:
-    config = dataclasses.replace(TINY, warmup_steps=10_000, checkpoint_steps=1_000, learning_rate=8e-3)
+    config = dataclasses.replace(
+        TINY, warmup_steps=10_000, checkpoint_steps=1_000, learning_rate=8e-3, noise_trim_db=0.0
+    )
     data = training_data()
     bank = NoteBank(data.held_out, SPEC, INSTRUMENTS)
     untrained = Trainee(SPEC, config)

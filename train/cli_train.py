@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     begin.add_argument(
-        "--from", dest="begin", type=Path, metavar="OTHER", help="begin with the networks of another run, not by chance"
+        "--from", dest="begin", type=Path, metavar="OTHER", help="begin with the networks of another run"
     )
     parser.add_argument("--figures", action="store_true", help="of noisygan: write figures and sounds only")
     return parser
@@ -166,7 +166,7 @@ def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfi
     name = options.config or "quick"
     if options.config is None and (options.resume or options.figures) and (options.out / "config.json").is_file():
         name = str(options.out / "config.json")
-    return noisygan.find_config(name) or phrases.find_config(name) or load_config(name)
+    return noisygan.find_config(name) or phrases.find_config(name) or load_config(name, name != options.config)
 
 
 def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool = False) -> TrainingData:

@@ -10,6 +10,9 @@ from typing import Any
 
 from noisysynth.errors import UserError
 
+# What a run did before there was a setting for it, where that is not the default.
+OLDER_RUNS: dict[str, Any] = {"noise_trim_db": 0.0}
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -127,8 +130,11 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 
-def load_config(name_or_file: str) -> TrainConfig:
-    """A preset by name or a config from a JSON file; raise UserError when it is neither."""
+def load_config(name_or_file: str, of_a_run: bool = False) -> TrainConfig:
+    """A preset by name or a config from a JSON file; raise UserError when it is neither.
+
+    of_a_run: the file is of a run's folder, so what it leaves out is what its version did without.
+    """
     if name_or_file in PRESETS:
         return PRESETS[name_or_file]
     path = Path(name_or_file)
@@ -138,7 +144,7 @@ def load_config(name_or_file: str) -> TrainConfig:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a JSON config: {error}") from error
-    return TrainConfig.from_json(data)
+    return TrainConfig.from_json(OLDER_RUNS | data if of_a_run and isinstance(data, dict) else data)
 
 
 def data_of_model(file: str, model: str) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ class Dice:
         return self._fetch(("randn", (n, *shape)))
 
     def randint(self, high: int, n: int) -> Tensor:
-        """[n], whole numbers from 0 to high - 1."""
+        """[n], whole numbers from 0 to high - 1; not where draws are dealt."""
         return self._share(torch.randint(high, (n * processes.count(),), generator=self._rng)).to(self.device)
 
     def common_randn(self, *shape: int) -> Tensor:
@@ -100,9 +100,19 @@ class DealtDice(Dice):
             self._flat[kind].copy_(flat)
         return tuple(self._numbers)
 
-    def played(self) -> None:
-        """The step is over: draws until the next one are ordinary ones."""
-        self._kind = None
+    def played(self, replayed: bool = False) -> None:
+        """The step is over: draws until the next one are ordinary ones. RuntimeError if it left any of its own.
+
+        replayed: it was a recording, which found its draws in their places and did not ask for them.
+        """
+        kind, self._kind = self._kind, None
+        if not replayed and kind in self._flat and self._next < len(self._wishes[kind]):
+            raise RuntimeError(f"a {kind} step wishes for fewer draws than the first one did")
+
+    def randint(self, high: int, n: int) -> Tensor:
+        if self._kind is not None:
+            raise RuntimeError("whole numbers for a batch are not dealt")
+        return super().randint(high, n)
 
     def number(self, high: int) -> int:
         if self._dealt(("number", (high,))):

@@ -78,19 +78,18 @@ def own_stream(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turns memory that ran out, on the GPU or here, into one clear line."""
+def memory_errors(
+    smaller: str = "max_notes (data), reconstruction_notes and adversarial_notes (batches)",
+) -> Iterator[None]:
+    """Turns memory that ran out, on the GPU or here, into one clear line. smaller: the settings that take it up."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
         raise UserError(
             "the GPU's memory is full; end what else uses it, take --device cpu, or give a config with smaller "
-            "max_notes (data), reconstruction_notes and adversarial_notes (batches)"
+            + smaller
         ) from error
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
-        raise UserError(
-            "memory is full; close other programs, or give a config with smaller max_notes (data), "
-            "reconstruction_notes and adversarial_notes (batches)"
-        ) from error
+        raise UserError(f"memory is full; close other programs, or give a config with smaller {smaller}") from error

@@ -32,18 +32,20 @@ class StepGraphs:
     def play(self, kind: str, step: Step) -> Mapping[str, Tensor]:
         """What a step returns: tensors that the next step of any kind may overwrite."""
         key = kind, self._dice.deal(kind)
-        try:
-            if key not in self._seen:
-                if key[1] is not None:  # else its first step was played before the wishes of its kind were known
-                    self._seen.add(key)
-                return step()
-            if key not in self._graphs:
-                graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph, pool=self._pool, stream=torch.cuda.current_stream()):
-                    losses = step()
-                self._graphs[key] = graph, losses
-        finally:
+        if key not in self._seen:
+            if key[1] is not None:  # else its first step is played before the wishes of its kind are known
+                self._seen.add(key)
+            losses = step()
             self._dice.played()
+            return losses
+        if key not in self._graphs:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, stream=torch.cuda.current_stream()):
+                losses = step()
+            self._dice.played()
+            self._graphs[key] = graph, losses
+        else:
+            self._dice.played(replayed=True)
         graph, losses = self._graphs[key]
         graph.replay()
         return losses

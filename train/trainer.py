@@ -40,7 +40,7 @@ from noisysynth.train.checkpoint import (
     save_latents,
     write_json,
 )
-from noisysynth.train.config import TrainConfig
+from noisysynth.train.config import OLDER_RUNS, TrainConfig
 from noisysynth.train.dice import DealtDice
 from noisysynth.train.interrupt import interrupt_flag
 from noisysynth.train.losses import (
@@ -64,7 +64,7 @@ from noisysynth.train.report import Report
 from noisysynth.train.step_graphs import StepGraphs
 
 _RAMP_STEPS = 50
-_LOOK_STEPS = 10  # where looking at losses makes the processor wait for the GPU, it is done every so many steps
+_LOOK_STEPS = 10  # where steps are recorded, their losses are fetched from the GPU every so many steps
 _JUDGED_MELS = 256  # of notes encoded for the judges, where their longest must not be asked for: five seconds
 _FINAL_LEARNING_RATE = 0.03
 
@@ -193,8 +193,8 @@ def train(
 
     minutes: wall time, over all resumptions; steps: instead, a number of steps, and then a run ends bit by bit the
     same whether it was interrupted or not, on one machine. device: "auto", "cpu" or "cuda". begin: the folder of a run
-    of the same sizes, whose networks to begin with. stop: asked after each step whether to leave early, as Ctrl-C
-    does. Under torchrun the batches of `config` are shared out, and only the
+    of the same sizes, whose networks a new run begins with. stop: asked after each step whether to leave early, as
+    Ctrl-C does. Under torchrun the batches of `config` are shared out, and only the
     first process writes. Raise UserError on bad data, a run that does not fit, a full disk, full memory, or NaN.
     """
     chosen = choose_device(device)
@@ -246,8 +246,8 @@ def _train(
     saved_step = trainee.step
     report: Report | None = None
     if first:
-        write_json(run_dir / "config.json", config.to_json())
-        write_json(run_dir / "spec.json", data.spec.to_json())
+        if warm is None:  # else after its first checkpoint: without one, a resumed run would begin by chance
+            _write_settings(run_dir, config, data.spec)
         report = Report(run_dir, trainee.step)
         report.text("config", config.to_json())
 
@@ -376,8 +376,10 @@ def _train(
     metrics: dict[str, float] = {}
     newest: dict[str, float] = {}  # adversarial losses too, although not every step has them
     with interrupt_flag() as pressed, tqdm(total=steps, initial=trainee.step, disable=quiet, unit="step") as bar:
-        if warm is not None:  # what it begins with is worth a checkpoint: a resumed run must not begin by chance
+        if warm is not None:
             metrics = measure_and_save(report)
+            if first:
+                _write_settings(run_dir, config, data.spec)
             if not quiet:
                 tqdm.write(_figures(trainee.step, metrics))
         while progress() < 1.0:
@@ -517,6 +519,11 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
+def _write_settings(run_dir: Path, config: TrainConfig, spec: SynthSpec) -> None:
+    write_json(run_dir / "config.json", config.to_json())
+    write_json(run_dir / "spec.json", spec.to_json())
+
+
 def _claim(run_dir: Path) -> None:
     if processes.from_first(bool(checkpoint_paths(run_dir))):
         raise UserError(f"{run_dir} already holds a run; go on with --resume, or choose another folder")
@@ -548,6 +555,7 @@ def _resume(
     for what, text in described.items():
         was = json.loads(state[what])
         if what == "config":  # a run of an older version lacks what has been added since
+            was = OLDER_RUNS | was
             added = [f"{key} {value}" for key, value in json.loads(text).items() if key not in was]
             if added and not quiet:
                 print(f"{run_dir} is of an older version; from here on it is trained with {', '.join(added)} as well")
@@ -569,7 +577,11 @@ def _begin_with(trainee: Trainee, run_dir: Path, spec: SynthSpec) -> None:
     if found is None:
         raise UserError("; ".join(damaged) or f"{run_dir} has no checkpoint to begin with")
     path, state = found
-    if json.loads(state["spec"]) != spec.to_json():
+    try:
+        told = json.loads(state["spec"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{run_dir} is no run of playable notes; begin with one that is") from error
+    if told != spec.to_json():
         raise UserError(f"{run_dir} learned from data of other sizes; prepare these with the settings of its own")
     try:
         trainee.begin_with(state)

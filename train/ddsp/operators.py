@@ -1,4 +1,4 @@
-"""The differentiable synths for training: compiled kernels on the CPU, one fused Triton kernel for partials on CUDA.
+"""The differentiable synths for training: compiled kernels on the CPU, fused Triton kernels for partials on CUDA.
 
 The maths of each is in `eager`. Precision is that of the amplitudes, float32 or float64; phases are exact in long
 notes. On CUDA, partials are fused where Triton is installed (torch brings it there); everything else is `eager`.

@@ -75,6 +75,12 @@ def _product_over_time(per_second: Tensor, seconds: Tensor) -> Tensor:
     return per_second * known + per_second.detach() * (seconds - known)
 
 
+def _between_bands(envelope: Tensor, position: Tensor) -> Tensor:
+    """Linear between the bands of envelope [V, F, N] at position [V, H], in bands: [V, F, H], as a product."""
+    bands = torch.arange(envelope.shape[-1], device=position.device)
+    return envelope @ torch.relu(1.0 - (position.unsqueeze(1) - bands.unsqueeze(-1)).abs())
+
+
 class MixedUnits(nn.Module):
     """Half SiLU, a quarter sine, a quarter Gaussian units: the CPPN's palette of shapes over time."""
 
@@ -232,9 +238,8 @@ class Generator(nn.Module):
         position = position.clamp(0.0, N_ENVELOPE_BANDS - 1.001)
         below = position.floor()
         fraction = (position - below).unsqueeze(1)
-        if envelope.is_cuda:  # the same as a product: there the gradient of `gather` is slow, or another every time
-            bands = torch.arange(N_ENVELOPE_BANDS, device=position.device)
-            logits = envelope @ torch.relu(1.0 - (position.unsqueeze(1) - bands.unsqueeze(-1)).abs())
+        if envelope.is_cuda:  # there the gradient of `gather` is slow, or another every time
+            logits = _between_bands(envelope, position)
         else:
             index = below.long().unsqueeze(1).expand(n_voices, n_frames, self.spec.n_harmonics)
             logits = envelope.gather(-1, index) * (1.0 - fraction) + envelope.gather(-1, index + 1) * fraction

@@ -102,7 +102,7 @@ def train(
     run stays on the one that it began on. stop: asked after each step whether to leave early, as Ctrl-C does.
     Raise UserError on a run that does not fit, a full disk, full memory, or NaN.
     """
-    with memory_errors():
+    with memory_errors("max_notes (data) and batch"):
         return _train(data, config, run_dir, choose_device(device), minutes, steps, resume, quiet, stop)
 
 
