@@ -129,7 +129,7 @@ def training_of(data: Mapping[str, Any]) -> Training:
         licence="; ".join(_lines(data.get("licence")))[:MAX_TEXT],
         attribution=tuple(line[:MAX_TEXT] for line in _lines(data.get("attribution")))[:MAX_LINES],
         hours=float(data.get("minutes", 0.0)) / 60.0,
-        steps=int(data.get("steps", 0)),
+        steps=int(data.get("steps", 0)) + int(data.get("earlier_steps", 0)),
         metrics={str(key): float(value) for key, value in metrics.items() if _is_finite(value)},
     )
 

@@ -396,7 +396,7 @@ def run_folder(tmp_path: Path) -> Path:
     generator, encoder = build_networks(SPEC, config)
     training = {
         "dataset": "toy", "licence": ["CC0-1.0", "MIT"], "attribution": ["by nobody\n"], "minutes": 30.0,
-        "steps": 7, "metrics": {"frechet": 2.5, "odd": float("nan"), "text": "x"},
+        "steps": 3, "earlier_steps": 4, "metrics": {"frechet": 2.5, "odd": float("nan"), "text": "x"},
     }  # fmt: skip
     state = {
         "step": 7,
