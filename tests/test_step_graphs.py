@@ -17,7 +17,7 @@ import pytest
 import torch
 from synthetic_notes import INSTRUMENTS, SPEC, synthetic_notes
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from noisysynth.latent_prior import MAX_COMPONENTS, LatentPrior
 from noisysynth.train import made_notes, trainer
@@ -137,8 +137,6 @@ def test_training_with_dealt_draws_ends_as_without(tmp_path: Path, monkeypatch: 
 
 
 def unwatched(step: Any) -> Any:
-    from torch.utils._python_dispatch import _disable_current_modes
-
     def stepped(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _disable_current_modes():
             return step(self, *args, **kwargs)

@@ -64,7 +64,7 @@ from noisysynth.train.report import Report
 from noisysynth.train.step_graphs import StepGraphs
 
 _RAMP_STEPS = 50
-_LOOK_STEPS = 10  # where steps are recorded, their losses are fetched from the GPU every so many steps
+_LOOK_STEPS = 10  # between looks at the losses, where fetching them from the GPU would hold it up; and between reports
 _JUDGED_MELS = 256  # of notes encoded for the judges, where their longest must not be asked for: five seconds
 _FINAL_LEARNING_RATE = 0.03
 
@@ -400,6 +400,7 @@ def _train(
             trainee.step += 1
             trainee.average(config.ema_decay)
             trainee.elapsed_s = time.monotonic() - started
+            # So many in a row that a judged step is among them.
             if graphs is None or trainee.step % _LOOK_STEPS < config.adversarial_every:
                 figures = processes.means(losses, device)
                 if not all(math.isfinite(value) for value in figures.values()):
@@ -408,7 +409,7 @@ def _train(
                 newest |= figures
 
             bar.update()
-            if trainee.step % 10 == 0 and report is not None:
+            if trainee.step % _LOOK_STEPS == 0 and report is not None:
                 report.losses(trainee.step, newest)
                 bar.set_postfix_str(_status(newest, progress(), trainee, minutes if steps is None else None))
             if trainee.step % config.checkpoint_steps == 0:

@@ -86,6 +86,18 @@ def _starts(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
+def _start(start_ptr, segment, k, n_partials, n_starts):  # type: ignore[no-untyped-def]
+    """What `_starts` wrote of partials k in a segment: which are heard, and phase, coarse and fine step and bend."""
+    at = start_ptr + segment * n_partials + k
+    phase = tl.load(at, mask=k < n_partials, other=-1.0)
+    heard = phase >= 0.0
+    coarse = tl.load(at + n_starts, mask=heard, other=0.0)
+    fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
+    bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
+    return heard, phase, coarse, fine, bend
+
+
+@triton.jit
 def _turns(phase, coarse, fine, bend, t):  # type: ignore[no-untyped-def]
     """Turns of partials at sample t of a segment, within half a one, in the precision of t."""
     whole = coarse * t
@@ -141,12 +153,7 @@ def _forward(  # type: ignore[no-untyped-def]
     total = tl.zeros((PARTIALS, SAMPLES), real)
     for first in range(0, n_partials, PARTIALS):
         k = (first + tl.arange(0, PARTIALS))[:, None]
-        at = start_ptr + segment * n_partials + k
-        phase = tl.load(at, mask=k < n_partials, other=-1.0)
-        heard = phase >= 0.0
-        coarse = tl.load(at + n_starts, mask=heard, other=0.0)
-        fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
-        bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
+        heard, phase, coarse, fine, bend = _start(start_ptr, segment, k, n_partials, n_starts)
         start = tl.load(amplitude_ptr + frame * n_partials + k, mask=heard, other=0.0)
         end = tl.load(amplitude_ptr + (frame + 1) * n_partials + k, mask=heard, other=0.0)
         total += (start + (end - start) * x) * _sine(_turns(phase, coarse, fine, bend, t))
@@ -165,7 +172,7 @@ def _backward(  # type: ignore[no-untyped-def]
     `phase.frequency_gradient`, and, with RATIOS, to the ratios [B, F - 1, K].
     With g the gradient of the audio, s and c sine and cosine, x from 0 to 1 over the segment, all of it is made of
     the sums of g s, g s x and g c x^n, n from 0 to 3. Every CHAIN samples sine and cosine are taken anew; on the way
-    from there they are turned by a step that is itself turned by the bend: a quarter of the work.
+    from there they are turned by a step that is itself turned by the bend, which is about half of the work.
     """
     segment = tl.program_id(0).to(tl.int64)
     batch = segment // n_segments
@@ -177,12 +184,7 @@ def _backward(  # type: ignore[no-untyped-def]
     by_end = tl.zeros((PARTIALS,), tl.float64)
     for first_k in range(0, n_partials, PARTIALS):
         k = first_k + tl.arange(0, PARTIALS)
-        at = start_ptr + segment * n_partials + k
-        phase = tl.load(at, mask=k < n_partials, other=-1.0)
-        heard = phase >= 0.0
-        coarse = tl.load(at + n_starts, mask=heard, other=0.0)
-        fine = tl.load(at + 2 * n_starts, mask=heard, other=0.0)
-        bend = tl.load(at + 3 * n_starts, mask=heard, other=0.0)
+        heard, phase, coarse, fine, bend = _start(start_ptr, segment, k, n_partials, n_starts)
         coarse_turns = coarse - tl.floor(coarse + 0.5)
         bend_sine, bend_cosine = _sine(2.0 * bend), _cosine(2.0 * bend)
         sine0 = tl.zeros((PARTIALS,), real)
