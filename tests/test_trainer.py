@@ -169,6 +169,21 @@ def test_noise_is_trimmed_as_the_config_says(tmp_path: Path) -> None:
     assert found[0] != pytest.approx(found[1], rel=0.01)
 
 
+def test_a_run_with_bodies_learns_something_else_and_is_resumed_exactly(finished: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, body_share=0.5)
+    for name, stops in (("whole", ()), ("halved", (at(3),))):
+        for stop in stops:
+            train(training_data(), config, tmp_path / name, steps=6, quiet=True, stop=stop)
+        assert train(training_data(), config, tmp_path / name, steps=6, quiet=True, resume=bool(stops)) == 6
+    whole, halved, plain = (
+        tensors(load_checkpoint(checkpoint_paths(run)[-1])["generator"])
+        for run in (tmp_path / "whole", tmp_path / "halved", finished)
+    )
+    assert all(torch.equal(halved[name], value) for name, value in whole.items())
+    assert all(bool(value.isfinite().all()) for value in whole.values())
+    assert not all(torch.equal(plain[name], value) for name, value in whole.items())
+
+
 def test_judged_draws_come_from_the_fitted_prior() -> None:
     notes = NoteBank(training_data().train, SPEC, INSTRUMENTS).whole(torch.arange(14), TINY.whole_frames)
     size, rng, tensors = SPEC.latent_size, Dice(0), PriorTensors(SPEC.latent_size)

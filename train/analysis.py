@@ -29,6 +29,8 @@ MATCHED_OVER_HANN_NOISE = 1.944 / 1.5
 # Noise bandwidth of a fitted partial in units of 1 / window length; more than Hann^2's, for frames are interpolated.
 FITTED_NOISE = 2.8
 MOST_NOISE_LOST = 0.75
+# Half the width, in bins of a Hann window, of where a fitted partial leaves over what it has missed.
+PARTIAL_REACH = 2.3
 # Noise power in one bin is exponentially distributed; subtracting its mean alone leaves half of it standing.
 OVERSUBTRACTION = 2.0
 CLOSEST_PARTIALS = 0.8
@@ -74,11 +76,15 @@ def analyse(clip: Clip, spec: SynthSpec) -> Track:
     fitted = np.zeros_like(audio)
     wanted = values * gain
     add_partials(np.ascontiguousarray(wanted.real), np.ascontiguousarray(wanted.imag), cycles, ratios, hop, fitted)
-    noise = _noise_bands(audio - fitted, rate, hop, n_frames, spec.n_noise_bands)
-    # the share of each band's noise that the fitted partials carried off is given back
+    residual = audio - fitted
+    noise = _noise_bands(residual, rate, hop, n_frames, spec.n_noise_bands)
+    # The share of each band's noise that the fitted partials carried off is given back; but what they have missed is
+    # no noise, and would hiss: no band is louder than it is between them.
     centers_hz = noise_band_centers_hz(spec.n_noise_bands)
     lost = sum(share @ _notch_shares(centers_hz, ratios * np.median(f0_hz), width_hz) for share, width_hz in absorbed)
-    noise /= np.sqrt(1.0 - np.minimum(lost, MOST_NOISE_LOST)).astype(np.float32)
+    left = 1.0 - np.minimum(lost, MOST_NOISE_LOST)
+    between = _share_between_partials(residual, rate, hop, f0_hz, cycles, ratios, left)
+    noise *= np.sqrt(np.minimum(between, 1.0) / left).astype(np.float32)
 
     harmonics = np.abs(wanted)
     k = np.arange(1, spec.n_harmonics + 1)
@@ -126,9 +132,8 @@ def _partials(
     highest_hz = min(0.5 * rate, HIGHEST_PARTIAL_HZ)
     f0_mean = float(np.median(f0_hz))
     n_partials = int(np.clip(math.ceil(highest_hz / f0_mean) - 1, 1, n_harmonics))
-    points = _fast_even(1.05 * rate / float(f0_hz.min()))
-    warped = _warp_to_constant_pitch(audio, hop, cycles, points)
-    long_periods = max(LONG_PERIODS, math.ceil(LONG_SECONDS * f0_mean))
+    warped, points = _warp_to_constant_pitch(audio, rate, hop, f0_hz, cycles)
+    long_periods = _long_periods(f0_mean)
     short_periods = max(SHORT_PERIODS, math.ceil(SHORT_SECONDS * f0_mean))
 
     long_spectrum = _spectra(warped, cycles, points, long_periods)
@@ -169,6 +174,10 @@ def _partials(
     return full_ratios, full_values, full_gain, absorbed
 
 
+def _long_periods(f0_hz: float) -> int:
+    return max(LONG_PERIODS, math.ceil(LONG_SECONDS * f0_hz))
+
+
 def _notch_shares(centers_hz: Array, partials_hz: Array, width_hz: float) -> Array:
     """Share [K, N] of each noise band inside a notch of width_hz around each partial, overlaps counted twice."""
     n_bands = len(centers_hz)
@@ -194,15 +203,16 @@ def _fast_even(minimum: float) -> int:
 
 
 def _warp_to_constant_pitch(
-    audio: npt.NDArray[np.float32], hop: float, cycles: Array, points: int
-) -> npt.NDArray[np.float32]:
-    """The audio sampled `points` times per period of its f0 track."""
+    audio: npt.NDArray[np.float32], rate: int, hop: float, f0_hz: Array, cycles: Array
+) -> tuple[npt.NDArray[np.float32], int]:
+    """The audio sampled so many times per period of its f0 track, and how many times that is."""
+    points = _fast_even(1.05 * rate / float(f0_hz.min()))
     n_warped = int(cycles[-1] * points) + 1
     frame_positions = np.arange(len(cycles)) * hop
     positions = np.interp(np.arange(n_warped) / points, cycles, frame_positions)
     warped = np.empty(n_warped, np.float32)
     interpolate(np.ascontiguousarray(audio), positions, _sinc_table(), warped)
-    return warped
+    return warped, points
 
 
 @lru_cache(maxsize=1)
@@ -381,6 +391,45 @@ def _noise_bands(
         onset = _onset_shape(residual, rate, hop, 0.0, 0.5 * size / rate)[:, None]
         power[:, bands] = np.square(onset) * (density @ _band_weights(rate, size, n_bands)[:, bands])
     return np.asarray(np.sqrt(power))
+
+
+def _share_between_partials(
+    residual: npt.NDArray[np.float32], rate: int, hop: float, f0_hz: Array, cycles: Array, ratios: Array, left: Array
+) -> Array:
+    """Power density [F, N] between the partials over that of noise which left so much of each band [F, N] beside them.
+
+    It is about 1 where the residual is noise, and less where beside a partial lies what its fit has missed: an
+    attack, a beat, a decay that is faster than the window. Over 100 ms, or chance would take some off. A band that is
+    narrower than from partial to partial takes its densities from as far around it.
+    """
+    f0_mean = float(np.median(f0_hz))
+    periods = _long_periods(f0_mean)
+    warped, points = _warp_to_constant_pitch(residual, rate, hop, f0_hz, cycles)
+    power = _smooth_frames(np.abs(_spectra(warped, cycles, points, periods)[0]) ** 2, 12)
+    bins = np.arange(power.shape[1])
+    partials = np.concatenate(([0.0], ratios * periods))
+    following = np.clip(np.searchsorted(partials, bins), 1, len(partials) - 1)
+    distance = np.minimum(np.abs(bins - partials[following]), np.abs(bins - partials[following - 1]))
+
+    hz, bands_hz = bins * f0_mean / periods, noise_band_centers_hz(left.shape[1])
+    reach_hz = 1.2 * f0_mean
+    everywhere = _wide_enough(noise_band_responses(hz, len(bands_hz)), hz, bands_hz, reach_hz) * (hz < 0.49 * rate)
+    between = everywhere * (distance >= PARTIAL_REACH)
+    bands = _wide_enough(np.eye(len(bands_hz)), bands_hz, bands_hz, reach_hz) * np.gradient(bands_hz)
+    share = _means(power, between) / (_means(power, everywhere) + 1e-20) * _means(left, bands)
+    share[:, between.sum(axis=1) < 0.5] = 1.0
+    return np.asarray(share)
+
+
+def _wide_enough(weights: Array, hz: Array, bands_hz: Array, reach_hz: float) -> Array:
+    """Weights [N, K] of bands at hz [K], and for those that reach less far triangles that do."""
+    triangles = np.maximum(0.0, 1.0 - np.abs(hz - bands_hz[:, None]) / reach_hz)
+    return np.asarray(np.where((weights.sum(axis=1) < triangles.sum(axis=1))[:, None], triangles, weights))
+
+
+def _means(values: Array, weights: Array) -> Array:
+    """Weighted means [F, N] of values [F, K] under weights [N, K]."""
+    return np.asarray(values @ (weights / (weights.sum(axis=1, keepdims=True) + 1e-12)).T)
 
 
 @lru_cache(maxsize=8)

@@ -34,6 +34,8 @@ class TrainConfig:
     instrument_balance: float = 0.5  # 0: all notes are as likely, 1: all instruments; a SoundFont drowns few recordings
     noise_trim_db: float = 1.5  # what partials cannot follow counts as noise, and is heard too much; docs/sound.md
     peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
+    body_share: float = 0.0  # of notes heard through a body that no recording has: the latent then reaches further
+    body_db: float = 6.0  # at most, the deviation of such a body's gain at each octave
     kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
     decay_weight: float = 0.2
     normal_weight: float = 0.5  # all notes together shall lie as the prior does, or its draws meet no instrument
@@ -82,6 +84,8 @@ class TrainConfig:
                 raise UserError(f"config: {name} must be at least 2")
         if self.velocity_notes > self.reconstruction_notes:
             raise UserError("config: velocity_notes must be at most reconstruction_notes, whose notes they are")
+        if self.body_share > 0.0 and self.audio_weight > 0.0:
+            raise UserError("config: body_share or audio_weight must be 0: a recording has the body that it has")
         for name in ("adversarial_every", "checkpoint_steps", "steps_per_group"):
             if getattr(self, name) < 1:
                 raise UserError(f"config: {name} must be at least 1")

@@ -30,6 +30,7 @@ from noisysynth.latent_prior import LatentPrior
 from noisysynth.spec import SynthSpec
 from noisysynth.train import processes
 from noisysynth.train.audio_loss import audio_loss
+from noisysynth.train.bodies import Bodies
 from noisysynth.train.checkpoint import (
     Latents,
     build_networks,
@@ -314,8 +315,14 @@ def _train(
         real = bank.scattered(rows, config.frames_per_note, rng)
         swapped = rng.rand(len(rows)) < config.peer_share
         sources = torch.where(swapped, bank.peers(rows, rng), rows)
+        log_mel = bank.log_mels(sources, rng, lengths[0])
+        if config.body_share > 0.0:
+            bodies = Bodies.draw(bank.hold_decay[rows] > 0.0, config.body_share, config.body_db, rng)
+            own = bank.log_mels(rows, length=lengths[0])
+            real = bodies.over_frames(real, generator.spec, bodies.level_db(own, real.pitch))
+            log_mel = bodies.over_log_mel(log_mel, bank.pitch[sources])
         with half_precision(device, half):
-            mean, log_variance = (x.float() for x in encoder(bank.log_mels(sources, rng, lengths[0])))
+            mean, log_variance = (x.float() for x in encoder(log_mel))
         z = mean + torch.exp(0.5 * log_variance) * rng.randn(*mean.shape)
         modulation = generator.modulation(z, real.pitch, real.velocity)
         rebuilt = real.with_controls(generator.frames(modulation, real.pitch, real.time_on, real.time_off))

@@ -1,0 +1,88 @@
+"""Bodies that no recording has: random filters over real notes, so that the latent reaches further than the data."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from noisysynth import features
+from noisysynth.spec import SynthSpec, hz_to_mel, mel_to_hz, noise_band_centers_hz
+from noisysynth.train.dice import Dice
+from noisysynth.train.note_bank import LOG_MEL_FLOOR, Frames
+
+N_NODES = 9
+_LOWEST_NODE_HZ = 62.5  # and one an octave
+_DAMPING_DB = 5.0  # per second and octave above the fundamental, a standard deviation
+_MOST_DB = 18.0  # that anything becomes louder: what is hardly there is not known well enough for more
+_MOST_LATER_DB = 6.0  # of that, what comes with time
+_DB_TO_NEPER = math.log(10.0) / 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Bodies:
+    """One filter for each of V notes; it is as the body of an instrument, the same at all of its keys.
+
+    nodes_db: [V, N_NODES], gain at 62.5 Hz and each octave above, linear between. damping: [V], dB per second by which
+    each octave above the fundamental dies away faster, or slower where it is negative. Zeros leave a note as it is.
+    """
+
+    nodes_db: Tensor
+    damping: Tensor
+
+    @classmethod
+    def draw(cls, decays: Tensor, share: float, deviation_db: float, rng: Dice) -> Bodies:
+        """For a share of the notes; damping only where decays [V] says that a held note dies away."""
+        n = len(decays)
+        depth = rng.rand(n) * (rng.rand(n) < share)
+        nodes_db = rng.randn(n, N_NODES) * (deviation_db * depth).unsqueeze(-1)
+        damping = rng.randn(n) * _DAMPING_DB * depth * decays
+        return cls(nodes_db, damping)
+
+    def over_frames(self, frames: Frames, spec: SynthSpec, level_db: Tensor) -> Frames:
+        """The notes as these bodies sound them. level_db: [V], by which each becomes louder as a whole."""
+        f0_hz = _f0_hz(frames.pitch)
+        numbers = torch.arange(1, spec.n_harmonics + 1, device=f0_hz.device)
+        bands_hz = torch.from_numpy(noise_band_centers_hz(spec.n_noise_bands).astype(np.float32)).to(f0_hz)
+        partials = self._gain_db(f0_hz.unsqueeze(-1) * numbers, f0_hz, frames.time_on)
+        noise = self._gain_db(bands_hz.expand(len(f0_hz), -1), f0_hz, frames.time_on)
+        return dataclasses.replace(
+            frames,
+            partials=frames.partials * torch.exp(_DB_TO_NEPER * (partials - level_db[:, None, None])),
+            noise=frames.noise * torch.exp(_DB_TO_NEPER * (noise - level_db[:, None, None])),
+        )
+
+    def over_log_mel(self, log_mel: Tensor, pitch: Tensor) -> Tensor:
+        """Log-mel features [V, T, mels] of notes at `pitch` [V], sounded by these bodies."""
+        seconds = torch.arange(log_mel.shape[1], device=log_mel.device) / features.FRAMES_PER_SECOND
+        gain_db = self._gain_db(_mel_hz(log_mel).expand(len(pitch), -1), _f0_hz(pitch), seconds.expand(len(pitch), -1))
+        sounded = (log_mel + _DB_TO_NEPER * gain_db).clamp(min=LOG_MEL_FLOOR)
+        return torch.where(log_mel > LOG_MEL_FLOOR, sounded, LOG_MEL_FLOOR)
+
+    def level_db(self, log_mel: Tensor, pitch: Tensor) -> Tensor:
+        """By how much each note becomes louder, [V]: its loudest moment, as the encoder takes it."""
+        power = torch.exp(2.0 * log_mel).sum(dim=2).amax(dim=1)
+        return 10.0 * torch.log10(torch.exp(2.0 * self.over_log_mel(log_mel, pitch)).sum(dim=2).amax(dim=1) / power)
+
+    def _gain_db(self, hz: Tensor, f0_hz: Tensor, seconds: Tensor) -> Tensor:
+        """[V, F, H] at frequencies hz [V, H] and times since note-on [V, F]."""
+        place = torch.log2(hz / _LOWEST_NODE_HZ).clamp(0.0, N_NODES - 1.0)
+        nodes = torch.arange(N_NODES, device=hz.device)
+        hats = torch.relu(1.0 - (place.unsqueeze(-1) - nodes).abs())  # [V, H, N_NODES]
+        still = (hats @ self.nodes_db.unsqueeze(-1)).squeeze(-1)
+        octaves = torch.log2(hz / f0_hz.unsqueeze(-1)).clamp(min=0.0)
+        rising = -(self.damping.unsqueeze(-1) * octaves).unsqueeze(1) * seconds.unsqueeze(-1)
+        return (still.unsqueeze(1) + rising.clamp(max=_MOST_LATER_DB)).clamp(max=_MOST_DB)
+
+
+def _f0_hz(pitch: Tensor) -> Tensor:
+    return 440.0 * torch.exp2((pitch - 69.0) / 12.0)
+
+
+def _mel_hz(like: Tensor) -> Tensor:
+    low, high = hz_to_mel(features.LOWEST_HZ), hz_to_mel(features.HIGHEST_HZ)
+    centres = mel_to_hz(np.linspace(low, high, features.N_MELS + 2)[1:-1])
+    return torch.from_numpy(centres.astype(np.float32)).to(like)
