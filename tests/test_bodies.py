@@ -58,7 +58,7 @@ def features_of(frames: Frames) -> torch.Tensor:
 
 BODIES = {
     "dark": Bodies(torch.linspace(6.0, -12.0, N_NODES)[None], torch.tensor([0.0])),
-    "nasal": Bodies(torch.tensor([[-6.0, -6, -6, 0, 8, 6, -3, -3, -3]]), torch.tensor([0.0])),
+    "nasal": Bodies(torch.tensor([[-6.0] * 5 + [0, 4, 8, 7, 6] + [0] + [-3] * 6]), torch.tensor([0.0])),
     "damped": Bodies(torch.zeros(1, N_NODES), torch.tensor([5.0])),
 }
 

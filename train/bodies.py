@@ -14,8 +14,8 @@ from noisysynth.spec import SynthSpec, hz_to_mel, mel_to_hz, noise_band_centers_
 from noisysynth.train.dice import Dice
 from noisysynth.train.note_bank import LOG_MEL_FLOOR, Frames
 
-N_NODES = 9
-_LOWEST_NODE_HZ = 62.5  # and one an octave
+N_NODES = 17
+_LOWEST_NODE_HZ, _NODES_PER_OCTAVE = 62.5, 2  # a viola's, say, has resonances that are closer than an octave
 _DAMPING_DB = 5.0  # per second and octave above the fundamental, a standard deviation
 _MOST_DB = 18.0  # that anything becomes louder: what is hardly there is not known well enough for more
 _MOST_LATER_DB = 6.0  # of that, what comes with time
@@ -26,8 +26,9 @@ _DB_TO_NEPER = math.log(10.0) / 20.0
 class Bodies:
     """One filter for each of V notes; it is as the body of an instrument, the same at all of its keys.
 
-    nodes_db: [V, N_NODES], gain at 62.5 Hz and each octave above, linear between. damping: [V], dB per second by which
-    each octave above the fundamental dies away faster, or slower where it is negative. Zeros leave a note as it is.
+    nodes_db: [V, N_NODES], gain at 62.5 Hz and each half octave above, linear between. damping: [V], dB per second by
+    which each octave above the fundamental dies away faster, or slower where it is negative. Zeros leave a note as it
+    is.
     """
 
     nodes_db: Tensor
@@ -69,7 +70,7 @@ class Bodies:
 
     def _gain_db(self, hz: Tensor, f0_hz: Tensor, seconds: Tensor) -> Tensor:
         """[V, F, H] at frequencies hz [V, H] and times since note-on [V, F]."""
-        place = torch.log2(hz / _LOWEST_NODE_HZ).clamp(0.0, N_NODES - 1.0)
+        place = (_NODES_PER_OCTAVE * torch.log2(hz / _LOWEST_NODE_HZ)).clamp(0.0, N_NODES - 1.0)
         nodes = torch.arange(N_NODES, device=hz.device)
         hats = torch.relu(1.0 - (place.unsqueeze(-1) - nodes).abs())  # [V, H, N_NODES]
         still = (hats @ self.nodes_db.unsqueeze(-1)).squeeze(-1)

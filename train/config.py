@@ -35,7 +35,7 @@ class TrainConfig:
     noise_trim_db: float = 1.5  # what partials cannot follow counts as noise, and is heard too much; docs/sound.md
     peer_share: float = 0.5  # of notes whose latent comes from another note of the instrument: it then learns timbre
     body_share: float = 0.0  # of notes heard through a body that no recording has: the latent then reaches further
-    body_db: float = 6.0  # at most, the deviation of such a body's gain at each octave
+    body_db: float = 6.0  # at most, the deviation of such a body's gain at each half octave
     kl_weight: float = 0.002  # nats against a loss of order one; more, and instruments blur into one another
     decay_weight: float = 0.2
     normal_weight: float = 0.5  # all notes together shall lie as the prior does, or its draws meet no instrument
