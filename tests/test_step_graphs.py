@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from noisysynth.latent_prior import MAX_COMPONENTS, LatentPrior
-from noisysynth.train import made_notes, trainer
+from noisysynth.train import bodies, made_notes, trainer
 from noisysynth.train.checkpoint import checkpoint_paths, load_checkpoint
 from noisysynth.train.config import PRESETS
 from noisysynth.train.dice import DealtDice, Dice
@@ -113,19 +113,23 @@ class Rehearsal:
         return losses
 
 
-def test_training_with_dealt_draws_ends_as_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("body_share", [0.0, 0.5])
+def test_training_with_dealt_draws_ends_as_without(
+    body_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(CONFIG, body_share=body_share)
     notes = synthetic_notes(20)
     data = TrainingData(SPEC, notes[:14], notes[14:], INSTRUMENTS, {"dataset": "synthetic"})
-    train(data, CONFIG, tmp_path / "plain", steps=12, quiet=True)
+    train(data, config, tmp_path / "plain", steps=12, quiet=True)
 
     rehearsals: list[Rehearsal] = []
     monkeypatch.setattr(trainer, "StepGraphs", lambda dice: rehearsals.append(Rehearsal(dice)) or rehearsals[-1])
     monkeypatch.setattr(trainer, "_can_record", lambda *told: True)
-    for module in (time_features, made_notes):
+    for module in (time_features, made_notes, bodies):
         monkeypatch.setattr(module, "constants", time_features._on_gpu)
     # A CPU's Adam reads the number of its step; a GPU's does not.
     monkeypatch.setattr(torch.optim.Adam, "step", unwatched(torch.optim.Adam.step))
-    train(data, CONFIG, tmp_path / "dealt", steps=12, quiet=True)
+    train(data, config, tmp_path / "dealt", steps=12, quiet=True)
     assert sum(numbers is None for _, numbers in rehearsals[0].dealt) == 2  # the first of each kind
     assert {kind for kind, _ in rehearsals[0].dealt} == {"plain", "judged"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from noisysynth import features
 from noisysynth.spec import SynthSpec, hz_to_mel, mel_to_hz, noise_band_centers_hz
 from noisysynth.train.dice import Dice
+from noisysynth.train.networks.time_features import constants
 from noisysynth.train.note_bank import LOG_MEL_FLOOR, Frames
 
 N_NODES = 17
@@ -47,7 +49,7 @@ class Bodies:
         """The notes as these bodies sound them. level_db: [V], by which each becomes louder as a whole."""
         f0_hz = _f0_hz(frames.pitch)
         numbers = torch.arange(1, spec.n_harmonics + 1, device=f0_hz.device)
-        bands_hz = torch.from_numpy(noise_band_centers_hz(spec.n_noise_bands).astype(np.float32)).to(f0_hz)
+        bands_hz = constants(tuple(noise_band_centers_hz(spec.n_noise_bands).tolist()), f0_hz.device)
         partials = self._gain_db(f0_hz.unsqueeze(-1) * numbers, f0_hz, frames.time_on)
         noise = self._gain_db(bands_hz.expand(len(f0_hz), -1), f0_hz, frames.time_on)
         return dataclasses.replace(
@@ -59,7 +61,8 @@ class Bodies:
     def over_log_mel(self, log_mel: Tensor, pitch: Tensor) -> Tensor:
         """Log-mel features [V, T, mels] of notes at `pitch` [V], sounded by these bodies."""
         seconds = torch.arange(log_mel.shape[1], device=log_mel.device) / features.FRAMES_PER_SECOND
-        gain_db = self._gain_db(_mel_hz(log_mel).expand(len(pitch), -1), _f0_hz(pitch), seconds.expand(len(pitch), -1))
+        mels_hz = constants(_mels_hz(), log_mel.device).expand(len(pitch), -1)
+        gain_db = self._gain_db(mels_hz, _f0_hz(pitch), seconds.expand(len(pitch), -1))
         sounded = (log_mel + _DB_TO_NEPER * gain_db).clamp(min=LOG_MEL_FLOOR)
         return torch.where(log_mel > LOG_MEL_FLOOR, sounded, LOG_MEL_FLOOR)
 
@@ -83,7 +86,7 @@ def _f0_hz(pitch: Tensor) -> Tensor:
     return 440.0 * torch.exp2((pitch - 69.0) / 12.0)
 
 
-def _mel_hz(like: Tensor) -> Tensor:
+@functools.cache
+def _mels_hz() -> tuple[float, ...]:
     low, high = hz_to_mel(features.LOWEST_HZ), hz_to_mel(features.HIGHEST_HZ)
-    centres = mel_to_hz(np.linspace(low, high, features.N_MELS + 2)[1:-1])
-    return torch.from_numpy(centres.astype(np.float32)).to(like)
+    return tuple(mel_to_hz(np.linspace(low, high, features.N_MELS + 2)[1:-1]).tolist())
