@@ -164,6 +164,17 @@ def test_unknown_gate_means_held_and_silence_follows_a_finished_recording() -> N
     assert frames.partials[1, -1].sum() < 1e-4
 
 
+def test_training_hears_a_note_from_its_first_instant_on() -> None:
+    note = synthetic_note("pluck", 60.0, None)
+    bank = NoteBank([note], SPEC, INSTRUMENTS)
+    rows = torch.zeros(40, dtype=torch.long)
+    for frames in (bank.whole(rows, 36), bank.scattered(rows, 36, Dice(0))):
+        first = frames.time_on == 0.0
+        assert first.any()
+        np.testing.assert_allclose(frames.partials[first][0], note.harmonics[0], rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(frames.noise[first][0], note.noise[0], rtol=1e-3, atol=1e-6)
+
+
 def test_a_released_note_is_known_to_stay_silent() -> None:
     """Longer than its recording goes on: else nothing says that it must not sound again."""
     bank = NoteBank([synthetic_note("organ", 60.0, 0.5), synthetic_note("organ", 60.0, None)], SPEC, INSTRUMENTS)

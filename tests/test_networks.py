@@ -77,10 +77,11 @@ def test_pitch_stays_within_sixty_cents_and_settles_on_the_nominal(generator: Ge
     assert float(cents.amax()) == pytest.approx(12.0, abs=0.3)
 
 
-def test_a_note_starts_from_silence_without_a_jump(generator: Generator) -> None:
+def test_a_note_may_begin_loud_and_moves_without_a_jump(generator: Generator) -> None:
+    """Struck notes do, and four milliseconds of fading in are heard; the engine hides the step."""
     controls = play(generator, torch.full((8,), 60.0), *held(8, np.arange(0.0, 0.02, 1e-5).tolist()))
-    assert controls.amplitude[:, 0].max() == 0.0
-    assert controls.noise[:, 0].max() == 0.0
+    assert controls.amplitude[:, 0].min() > 0.0
+    assert controls.noise[:, 0].min() > 0.0
     assert controls.amplitude.diff(dim=1).abs().max() < 0.02 * controls.amplitude.max()
 
 

@@ -16,7 +16,6 @@ from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import SUSTAINED_DB_PER_S, VIBRATO_CENTS, VIBRATO_HZ, Controls
-from noisysynth.train.networks.time_features import onset_gain
 from noisysynth.train.processes import highest
 
 LOG_MEL_FLOOR = -11.5  # of `noisysynth.features`
@@ -255,8 +254,7 @@ class NoteBank:
         gate_s = self.gate[rows].float().unsqueeze(-1) / self.spec.frame_rate
         last = self.length[rows].unsqueeze(-1) - 1
         at = self.first[rows].unsqueeze(-1) + torch.minimum(index, last)
-        # The network starts each note from silence, so the recording must, or the first frame gives it away.
-        gain = (onset_gain(seconds) * (index <= last)).unsqueeze(-1)
+        gain = (index <= last).unsqueeze(-1)
         return Frames(
             pitch=self.pitch[rows],
             velocity=self.velocity[rows],
@@ -282,7 +280,7 @@ class NoteBank:
 
         end, gate, quiet = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate, self.quiet))
         rate = self.spec.frame_rate
-        on = 1.0 + uniform(n_on).square() * (0.2 * rate)
+        on = uniform(n_on).square() * (0.2 * rate)
         body = uniform(n_body) * end
         off = gate - 0.01 * rate + uniform(n_off) ** 3 * (_QUIET_S * rate)
         hold = gate * (0.7 + 0.3 * uniform(n_hold)) - 1.0
@@ -312,7 +310,7 @@ class NoteBank:
         """Whole notes on a warped grid [V, n_frames]: 5/9 from note-on, the rest from note-off, both dense first."""
         n_on = n_frames * 5 // 9
         end, gate = (x[rows].float().unsqueeze(-1) for x in (self.end, self.gate))
-        on = 1.0 + _warp(n_on, gate - 2.0)
+        on = _warp(n_on, gate - 1.0)
         off = gate + _warp(n_frames - n_on, end - gate - 1.0)
         index = torch.cat([on, off], dim=1).round().long()
         return self.at(rows, torch.minimum(index.clamp(min=0), (end - 1).long()))
@@ -320,7 +318,7 @@ class NoteBank:
     def window(self, rows: Tensor, n_frames: int, step: int, rng: Dice) -> Frames:
         """A stretch [V, n_frames] of every `step`-th frame from a random start."""
         room = (self.end[rows] - n_frames * step).clamp(min=1).float()
-        start = 1 + (rng.rand(len(rows)) * room).long()
+        start = (rng.rand(len(rows)) * room).long()
         index = start.unsqueeze(-1) + step * torch.arange(n_frames, device=self.device)
         return self.at(rows, torch.minimum(index, self.end[rows].unsqueeze(-1) - 1))
 

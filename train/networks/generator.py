@@ -13,7 +13,6 @@ from noisysynth.spec import SynthSpec
 from noisysynth.train.networks.time_features import (
     N_FIXED_TIME_FEATURES,
     fixed_time_features,
-    onset_gain,
     pitch_features,
 )
 
@@ -224,9 +223,8 @@ class Generator(nn.Module):
         level_db = (level_db - fade_db - tone_release * off).clamp(min=MIN_LEVEL_DB)
         noise_db = (20.0 * bands - 85.0).clamp(max=MAX_LEVEL_DB)
         noise_db = (noise_db - (fade_db + noise_release * off).unsqueeze(-1)).clamp(min=MIN_LEVEL_DB)
-        onset = onset_gain(on)
-        amplitude = torch.exp(level_db * _DB_TO_NEPER) * onset
-        noise = torch.exp(noise_db * _DB_TO_NEPER) * onset.unsqueeze(-1)
+        amplitude = torch.exp(level_db * _DB_TO_NEPER)
+        noise = torch.exp(noise_db * _DB_TO_NEPER)
         return Controls(f0_ratio, amplitude, harmonics, noise)
 
     def _harmonics(self, single: Tensor, envelope: Tensor, nominal_hz: Tensor, f0_ratio: Tensor) -> Tensor:

@@ -15,8 +15,6 @@ _LOG_TAU_S = 0.02
 _LOG_END_S = 4.0
 N_FIXED_TIME_FEATURES = len(_TAUS_ON_S) + len(_TAUS_OFF_S) + 1
 
-ONSET_TAU_S = 0.0015
-
 
 def fixed_time_features(on_s: Tensor, off_s: Tensor) -> Tensor:
     """[V, F, N_FIXED_TIME_FEATURES] in 0..1 from seconds since note-on and since note-off, both [V, F], >= 0."""
@@ -34,11 +32,6 @@ def constants(values: tuple[float, ...], device: torch.device) -> Tensor:
 @functools.lru_cache(maxsize=64)
 def _on_gpu(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device)
-
-
-def onset_gain(on_s: Tensor) -> Tensor:
-    """Gain that is 0 at note-on and 0.93 four milliseconds later: every note starts from silence."""
-    return 1.0 - torch.exp(-on_s / ONSET_TAU_S)
 
 
 def pitch_features(pitch: Tensor) -> Tensor:

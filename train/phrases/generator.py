@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from noisysynth.spec import SynthSpec, noise_band_centers_hz
 from noisysynth.train.networks.generator import Controls
-from noisysynth.train.networks.time_features import onset_gain
 from noisysynth.train.noisygan.synth import N_HARMONICS, N_NOISE_BANDS, NOISE_BIAS, SAMPLE_RATE, exp_sigmoid
 from noisysynth.train.phrases.config import PhrasesConfig
 
@@ -132,7 +131,7 @@ class PhraseGenerator(nn.Module):
         amplitude, shares, noise = self.decode(angles, z, pitch, offset, self.loudness_db(angles, z))
         gain_db = VELOCITY_DB * (velocity - NATURAL_VELOCITY).unsqueeze(-1)
         gain_db = (gain_db - RELEASE_DB_PER_S * time_off.clamp(min=0.0)).clamp(min=MIN_DB)
-        gain = torch.exp(gain_db * _DB_TO_NEPER) * onset_gain(on)
+        gain = torch.exp(gain_db * _DB_TO_NEPER)
         ratio = torch.exp(offset * (math.log(2.0) / 12.0))
         return Controls(ratio, amplitude * gain, shares, noise * gain.unsqueeze(-1))
 
