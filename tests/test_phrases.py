@@ -205,11 +205,8 @@ def test_harmonics_sum_to_one_and_end_below_twenty_kilohertz(generator: PhraseGe
 
 
 @torch.no_grad()
-def test_notes_begin_and_end_in_silence_and_obey_velocity(generator: PhraseGenerator) -> None:
+def test_notes_end_in_silence_and_obey_velocity(generator: PhraseGenerator) -> None:
     z = torch.randn(1, TINY.latent_size, generator=torch.Generator().manual_seed(3))
-    start = generator(*told(z, torch.tensor([0.0])))
-    assert float(start.amplitude.max()) == 0.0
-    assert float(start.noise.max()) == 0.0
     time_s = torch.tensor([1.0])
     soft, hard = (generator(*told(z, time_s, velocity=v)).amplitude for v in (0.25, 1.0))
     assert float(20.0 * torch.log10(hard / soft)) == pytest.approx(18.0, abs=0.01)
