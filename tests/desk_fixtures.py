@@ -5,9 +5,7 @@ A test module takes it with `pytest_plugins = ("desk_fixtures", "ui_fixtures")` 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,38 +18,20 @@ from PySide6.QtWidgets import QApplication
 
 from noisysynth.engine.client import EngineClient
 from noisysynth.factory import factory_instruments
-from noisysynth.instrument import Room, read_instrument, write_instrument
-from noisysynth.parameters import N_KNOBS
+from noisysynth.instrument import Room
 from noisysynth.ui.player import Player
 from noisysynth.ui.window import Window
 
 # The manifest tells means over many latents; from some presets, where it is at its end, a direction does little.
-START = "Fifth Sawtooth Wave"
+START = "Charang"
 START_S = 240.0  # on a machine that has yet to compile
-
-
-def _with_six_directions(path: Path) -> Path:
-    """Bowed & Blown, which has fewer, and beside its own directions the first ones backwards."""
-    instrument = read_instrument(next(each for each in factory_instruments() if each.stem == "bowed-and-blown"))
-    own = instrument.directions
-    backwards = (
-        dataclasses.replace(
-            each,
-            name=f"Less {each.name}",
-            vector=-each.vector,
-            effect=f"{each.effect.split(': ')[0]}: {' to '.join(reversed(each.effect.split(': ')[1].split(' to ')))}",
-        )
-        for each in own
-    )
-    directions = (*own, *backwards)[:N_KNOBS]
-    return write_instrument(path, dataclasses.replace(instrument, directions=directions))
 
 
 @pytest.fixture(scope="module")
 def desk(
     qapp: QApplication, jack_server: servers.JackServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Desk]:
-    """Two parts: the test instrument on channel 1, a factory instrument given six directions on channel 2."""
+    """Two parts: the test instrument on channel 1, a factory instrument with six directions on channel 2."""
     folder = tmp_path_factory.mktemp("desk")
     response = np.zeros((RATE // 4, 2), np.float32)
     response[round(ROOM_S * RATE)] = 0.5
@@ -64,7 +44,7 @@ def desk(
     try:
         desk = Desk(window, ear := Probe("desk"))
         desk.wait_until(lambda: player.running and not window._restoring, START_S)
-        player.rack.add(_with_six_directions(folder / "Six.noisy"))
+        player.rack.add(next(each for each in factory_instruments() if each.stem == "bowed-and-blown"))
         desk.wait_until(lambda: player.used == [0, 1] and not player.requests.busy, 30.0)
         player.choose_preset([preset.name for preset in player.presets].index(START), LATENT_PART)
         desk.home[LATENT_PART] = player.values["pad_x"], player.values["pad_y"]
