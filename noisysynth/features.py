@@ -50,10 +50,21 @@ def log_mel(audio: npt.ArrayLike, sample_rate: int) -> npt.NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
+def mel_centers_hz() -> tuple[float, ...]:
+    """Centre frequencies of the bands."""
+    return tuple(_edges_hz()[1:-1].tolist())
+
+
+def _edges_hz() -> npt.NDArray[np.float64]:
+    """Where band b begins, is highest and ends: b, b + 1 and b + 2, [N_MELS + 2]."""
+    return mel_to_hz(np.linspace(hz_to_mel(LOWEST_HZ), hz_to_mel(HIGHEST_HZ), N_MELS + 2))
+
+
+@lru_cache(maxsize=1)
 def _tables() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Window [2048] and mel bands [1025, 80]."""
     window = np.hanning(FFT_SIZE + 1)[:-1]
-    edges = mel_to_hz(np.linspace(hz_to_mel(LOWEST_HZ), hz_to_mel(HIGHEST_HZ), N_MELS + 2))
+    edges = _edges_hz()
     frequencies = np.fft.rfftfreq(FFT_SIZE, 1.0 / SAMPLE_RATE)[:, None]
     rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])

@@ -169,15 +169,15 @@ def test_noise_is_trimmed_as_the_config_says(tmp_path: Path) -> None:
     assert found[0] != pytest.approx(found[1], rel=0.01)
 
 
-def test_a_run_with_bodies_learns_something_else_and_is_resumed_exactly(finished: Path, tmp_path: Path) -> None:
+def test_a_run_with_bodies_learns_something_else_and_is_resumed_exactly(tmp_path: Path) -> None:
     config = dataclasses.replace(TINY, body_share=0.5)
-    for name, stops in (("whole", ()), ("halved", (at(3),))):
-        for stop in stops:
-            train(training_data(), config, tmp_path / name, steps=6, quiet=True, stop=stop)
-        assert train(training_data(), config, tmp_path / name, steps=6, quiet=True, resume=bool(stops)) == 6
+    train(training_data(), config, tmp_path / "halved", steps=6, quiet=True, stop=at(3))
+    train(training_data(), config, tmp_path / "halved", steps=6, quiet=True, resume=True)
+    train(training_data(), config, tmp_path / "whole", steps=6, quiet=True)
+    train(training_data(), TINY, tmp_path / "plain", steps=6, quiet=True)
     whole, halved, plain = (
-        tensors(load_checkpoint(checkpoint_paths(run)[-1])["generator"])
-        for run in (tmp_path / "whole", tmp_path / "halved", finished)
+        tensors(load_checkpoint(checkpoint_paths(tmp_path / name)[-1])["generator"])
+        for name in ("whole", "halved", "plain")
     )
     assert all(torch.equal(halved[name], value) for name, value in whole.items())
     assert all(bool(value.isfinite().all()) for value in whole.values())

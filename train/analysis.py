@@ -61,7 +61,8 @@ def analyse(clip: Clip, spec: SynthSpec) -> Track:
 
     The signal is warped to constant pitch, so that each partial stands still in a short-time spectrum whose
     window is a whole number of periods; each partial is then the least-squares fit of one sinusoid under a
-    Hann^2 window. What the fitted partials do not explain is noise. See `_partials` and `_noise_bands`.
+    Hann^2 window. What the fitted partials do not explain is noise, but for what they have missed of themselves. See
+    `_partials`, `_noise_bands` and `_share_between_partials`.
     """
     audio = resample(clip.audio, clip.sample_rate, spec.sample_rate)
     rate = spec.sample_rate
@@ -405,7 +406,7 @@ def _share_between_partials(
     f0_mean = float(np.median(f0_hz))
     periods = _long_periods(f0_mean)
     warped, points = _warp_to_constant_pitch(residual, rate, hop, f0_hz, cycles)
-    power = _smooth_frames(np.abs(_spectra(warped, cycles, points, periods)[0]) ** 2, 12)
+    power = np.abs(_spectra(warped, cycles, points, periods)[0]) ** 2
     bins = np.arange(power.shape[1])
     partials = np.concatenate(([0.0], ratios * periods))
     following = np.clip(np.searchsorted(partials, bins), 1, len(partials) - 1)
@@ -416,7 +417,8 @@ def _share_between_partials(
     everywhere = _wide_enough(noise_band_responses(hz, len(bands_hz)), hz, bands_hz, reach_hz) * (hz < 0.49 * rate)
     between = everywhere * (distance >= PARTIAL_REACH)
     bands = _wide_enough(np.eye(len(bands_hz)), bands_hz, bands_hz, reach_hz) * np.gradient(bands_hz)
-    share = _means(power, between) / (_means(power, everywhere) + 1e-20) * _means(left, bands)
+    density, density_between = (_smooth_frames(_means(power, each), 12) for each in (everywhere, between))
+    share = density_between / (density + 1e-20) * _means(left, bands)
     share[:, between.sum(axis=1) < 0.5] = 1.0
     return np.asarray(share)
 
@@ -429,7 +431,8 @@ def _wide_enough(weights: Array, hz: Array, bands_hz: Array, reach_hz: float) ->
 
 def _means(values: Array, weights: Array) -> Array:
     """Weighted means [F, N] of values [F, K] under weights [N, K]."""
-    return np.asarray(values @ (weights / (weights.sum(axis=1, keepdims=True) + 1e-12)).T)
+    shares = weights / (weights.sum(axis=1, keepdims=True) + 1e-12)
+    return np.asarray(values @ shares.T.astype(values.dtype))
 
 
 @lru_cache(maxsize=8)

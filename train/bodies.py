@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from noisysynth import features
-from noisysynth.spec import SynthSpec, hz_to_mel, mel_to_hz, noise_band_centers_hz
+from noisysynth.spec import SynthSpec, noise_band_centers_hz
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.time_features import constants
 from noisysynth.train.note_bank import LOG_MEL_FLOOR, Frames
+from noisysynth.train.units import DB_TO_NEPER, midi_to_hz
 
 N_NODES = 17
 _LOWEST_NODE_HZ, _NODES_PER_OCTAVE = 62.5, 2  # a viola's, say, has resonances that are closer than an octave
 _DAMPING_DB = 5.0  # per second and octave above the fundamental, a standard deviation
 _MOST_DB = 18.0  # that anything becomes louder: what is hardly there is not known well enough for more
 _MOST_LATER_DB = 6.0  # of that, what comes with time
-_DB_TO_NEPER = math.log(10.0) / 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,23 +44,23 @@ class Bodies:
 
     def over_frames(self, frames: Frames, spec: SynthSpec, level_db: Tensor) -> Frames:
         """The notes as these bodies sound them. level_db: [V], by which each becomes louder as a whole."""
-        f0_hz = _f0_hz(frames.pitch)
+        f0_hz = midi_to_hz(frames.pitch)
         numbers = torch.arange(1, spec.n_harmonics + 1, device=f0_hz.device)
         bands_hz = constants(tuple(noise_band_centers_hz(spec.n_noise_bands).tolist()), f0_hz.device)
         partials = self._gain_db(f0_hz.unsqueeze(-1) * numbers, f0_hz, frames.time_on)
         noise = self._gain_db(bands_hz.expand(len(f0_hz), -1), f0_hz, frames.time_on)
         return dataclasses.replace(
             frames,
-            partials=frames.partials * torch.exp(_DB_TO_NEPER * (partials - level_db[:, None, None])),
-            noise=frames.noise * torch.exp(_DB_TO_NEPER * (noise - level_db[:, None, None])),
+            partials=frames.partials * torch.exp(DB_TO_NEPER * (partials - level_db[:, None, None])),
+            noise=frames.noise * torch.exp(DB_TO_NEPER * (noise - level_db[:, None, None])),
         )
 
     def over_log_mel(self, log_mel: Tensor, pitch: Tensor) -> Tensor:
         """Log-mel features [V, T, mels] of notes at `pitch` [V], sounded by these bodies."""
         seconds = torch.arange(log_mel.shape[1], device=log_mel.device) / features.FRAMES_PER_SECOND
-        mels_hz = constants(_mels_hz(), log_mel.device).expand(len(pitch), -1)
-        gain_db = self._gain_db(mels_hz, _f0_hz(pitch), seconds.expand(len(pitch), -1))
-        sounded = (log_mel + _DB_TO_NEPER * gain_db).clamp(min=LOG_MEL_FLOOR)
+        mels_hz = constants(features.mel_centers_hz(), log_mel.device).expand(len(pitch), -1)
+        gain_db = self._gain_db(mels_hz, midi_to_hz(pitch), seconds.expand(len(pitch), -1))
+        sounded = (log_mel + DB_TO_NEPER * gain_db).clamp(min=LOG_MEL_FLOOR)
         return torch.where(log_mel > LOG_MEL_FLOOR, sounded, LOG_MEL_FLOOR)
 
     def level_db(self, log_mel: Tensor, pitch: Tensor) -> Tensor:
@@ -80,13 +77,3 @@ class Bodies:
         octaves = torch.log2(hz / f0_hz.unsqueeze(-1)).clamp(min=0.0)
         rising = -(self.damping.unsqueeze(-1) * octaves).unsqueeze(1) * seconds.unsqueeze(-1)
         return (still.unsqueeze(1) + rising.clamp(max=_MOST_LATER_DB)).clamp(max=_MOST_DB)
-
-
-def _f0_hz(pitch: Tensor) -> Tensor:
-    return 440.0 * torch.exp2((pitch - 69.0) / 12.0)
-
-
-@functools.cache
-def _mels_hz() -> tuple[float, ...]:
-    low, high = hz_to_mel(features.LOWEST_HZ), hz_to_mel(features.HIGHEST_HZ)
-    return tuple(mel_to_hz(np.linspace(low, high, features.N_MELS + 2)[1:-1]).tolist())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from noisysynth.spec import SynthSpec, hz_to_mel, mel_to_hz, noise_band_edges_hz
+from noisysynth.train.units import midi_to_hz
 
 FLOOR_DB = -84.0
 N_MEL_BANDS = 48
@@ -46,7 +47,7 @@ class ControlFeatures(nn.Module):
 
         partials: [V, F, H], peak amplitudes; noise: [V, F, N], band RMS; pitch: [V], MIDI.
         """
-        f0_hz = 440.0 * torch.exp2((pitch - 69.0) / 12.0)
+        f0_hz = midi_to_hz(pitch)
         partial_hz = f0_hz.unsqueeze(-1) * self.partial_numbers
         mel = 2595.0 * torch.log10(1.0 + partial_hz / 700.0)
         low, high = hz_to_mel(_MEL_LOWEST_HZ), hz_to_mel(_MEL_HIGHEST_HZ)

@@ -13,6 +13,7 @@ from noisysynth.train.control_features import FLOOR_DB, power_db
 from noisysynth.train.dice import Dice
 from noisysynth.train.note_bank import Frames
 from noisysynth.train.processes import masked_mean, whole_batch
+from noisysynth.train.units import midi_to_hz
 
 _MASKED_DB = -62.0  # under the note's total at that instant, a single partial is not heard
 _NOISE_FLOOR_DB = -92.0  # per band: 64 bands of it make -74 dB
@@ -41,7 +42,7 @@ def erb_weights(pitch: Tensor, n_partials: int) -> Tensor:
 
     Equivalent rectangular bandwidth 24.7 + 0.108 f (Glasberg and Moore, 1990).
     """
-    f0_hz = (440.0 * torch.exp2((pitch - 69.0) / 12.0)).unsqueeze(-1)
+    f0_hz = midi_to_hz(pitch).unsqueeze(-1)
     partial_hz = f0_hz * torch.arange(1, n_partials + 1, device=pitch.device)
     return (f0_hz / (24.7 + 0.108 * partial_hz)).clamp(max=1.0) * (partial_hz < 20_000.0)
 

@@ -254,15 +254,15 @@ class NoteBank:
         gate_s = self.gate[rows].float().unsqueeze(-1) / self.spec.frame_rate
         last = self.length[rows].unsqueeze(-1) - 1
         at = self.first[rows].unsqueeze(-1) + torch.minimum(index, last)
-        gain = (index <= last).unsqueeze(-1)
+        recorded = (index <= last).unsqueeze(-1)
         return Frames(
             pitch=self.pitch[rows],
             velocity=self.velocity[rows],
             time_on=seconds,
             time_off=seconds - gate_s,
             cents=self.cents[at].float(),
-            partials=self.partials[at].float() * gain,
-            noise=self.noise[at].float() * gain,
+            partials=self.partials[at].float() * recorded,
+            noise=self.noise[at].float() * recorded,
         )
 
     def scattered(self, rows: Tensor, n_frames: int, rng: Dice) -> Frames:

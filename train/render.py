@@ -10,6 +10,7 @@ from torch import Tensor
 from noisysynth.dsp.harmonic import render_harmonics
 from noisysynth.dsp.noise import render_noise
 from noisysynth.train.networks.generator import Generator
+from noisysynth.train.units import midi_to_hz
 
 _HOP = 128
 
@@ -23,7 +24,7 @@ def render_notes(
     n_frames = int(seconds * rate / _HOP) + 1
     time_on = (torch.arange(n_frames, device=z.device) * (_HOP / rate)).expand(len(pitch), -1)
     controls = generator(z, pitch, velocity, time_on, time_on - gate_s.unsqueeze(-1))
-    f0_hz = 440.0 * torch.exp2((pitch.unsqueeze(-1) - 69.0) / 12.0) * controls.f0_ratio
+    f0_hz = midi_to_hz(pitch.unsqueeze(-1)) * controls.f0_ratio
     partials = controls.amplitude.unsqueeze(-1) * controls.harmonics
     audio = render_harmonics(f0_hz.cpu().numpy(), partials.cpu().numpy(), rate, _HOP)
     position = np.arange(len(pitch)) * 7_919

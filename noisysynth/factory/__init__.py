@@ -8,7 +8,7 @@ from noisysynth.errors import UserError
 
 FOLDER = Path(__file__).parent
 DEMO_SONG = FOLDER / "demo.mid"
-FIRST = "chameleon.noisy"  # it comes nearest to what is dropped on it, and its draws nearest to real notes
+FIRST = "chameleon.noisy"  # made for recordings that are dropped on it, and what it draws is nearest to real notes
 
 
 def factory_instruments() -> list[Path]:

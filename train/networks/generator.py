@@ -15,6 +15,7 @@ from noisysynth.train.networks.time_features import (
     fixed_time_features,
     pitch_features,
 )
+from noisysynth.train.units import DB_TO_NEPER
 
 HIGHEST_PARTIAL_HZ = 20_000.0
 MAX_CENTS = 60.0
@@ -33,7 +34,6 @@ _N_LEARNED_DECAYS_ON = 4
 _N_LEARNED_DECAYS_OFF = 2
 # The notes of a chord struck at once do not sway together.
 _VIBRATO_RADIANS_PER_SEMITONE = 2.4
-_DB_TO_NEPER = math.log(10.0) / 20.0
 
 # After two seconds of release a fade sets in that reaches -100 dB before the fourth, whatever was learned.
 _FADE_START_S = 2.0
@@ -223,8 +223,8 @@ class Generator(nn.Module):
         level_db = (level_db - fade_db - tone_release * off).clamp(min=MIN_LEVEL_DB)
         noise_db = (20.0 * bands - 85.0).clamp(max=MAX_LEVEL_DB)
         noise_db = (noise_db - (fade_db + noise_release * off).unsqueeze(-1)).clamp(min=MIN_LEVEL_DB)
-        amplitude = torch.exp(level_db * _DB_TO_NEPER)
-        noise = torch.exp(noise_db * _DB_TO_NEPER)
+        amplitude = torch.exp(level_db * DB_TO_NEPER)
+        noise = torch.exp(noise_db * DB_TO_NEPER)
         return Controls(f0_ratio, amplitude, harmonics, noise)
 
     def _harmonics(self, single: Tensor, envelope: Tensor, nominal_hz: Tensor, f0_ratio: Tensor) -> Tensor:

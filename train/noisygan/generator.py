@@ -18,8 +18,8 @@ from noisysynth.train.noisygan.synth import (
     additive,
     exp_sigmoid,
     filtered_noise,
-    midi_to_hz,
 )
+from noisysynth.train.units import midi_to_hz
 
 TEXTURE_CHANNELS = 8
 HIGHEST_MIDI = 127.0

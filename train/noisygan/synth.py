@@ -32,10 +32,6 @@ def exp_sigmoid(x: Tensor) -> Tensor:
     return 2.0 * torch.exp(_LN_10 * nn.functional.logsigmoid(x)) + 1e-7
 
 
-def midi_to_hz(pitch: Tensor) -> Tensor:
-    return 440.0 * torch.exp2((pitch - 69.0) / 12.0)
-
-
 def additive(f0_hz: Tensor, amplitude: Tensor, weights: Tensor) -> Tensor:
     """Audio [B, N_SAMPLES] from f0_hz [B, F], amplitude [B, F] and weights [B, F, N_HARMONICS], all positive.
 

@@ -15,6 +15,7 @@ from noisysynth.spec import SynthSpec, noise_band_centers_hz
 from noisysynth.train.networks.generator import Controls
 from noisysynth.train.noisygan.synth import N_HARMONICS, N_NOISE_BANDS, NOISE_BIAS, SAMPLE_RATE, exp_sigmoid
 from noisysynth.train.phrases.config import PhrasesConfig
+from noisysynth.train.units import DB_TO_NEPER
 
 PHRASE_S = 4.0
 MAX_SEMITONES = 24
@@ -31,7 +32,6 @@ _FADE_HZ = 900.0
 # A network that is fairly sure of a note plays that note, not the mean with others.
 _SHARPENING = 4.0
 _LOUDNESS_SPAN_DB = 80.0
-_DB_TO_NEPER = math.log(10.0) / 20.0
 
 
 class Contour(nn.Module):
@@ -120,7 +120,7 @@ class PhraseGenerator(nn.Module):
         total = weights.sum(-1, keepdim=True)
         # A fundamental beyond the highest frequency leaves nothing to share.
         shares = weights / total.clamp(min=1e-9)
-        loud = exp_sigmoid(amplitude.squeeze(-1)) * torch.exp(loudness_db * (0.5 * _DB_TO_NEPER))
+        loud = exp_sigmoid(amplitude.squeeze(-1)) * torch.exp(loudness_db * (0.5 * DB_TO_NEPER))
         return loud, shares, exp_sigmoid(bands + 0.5 * NOISE_BIAS) * self.band_gain
 
     def forward(self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
@@ -131,7 +131,7 @@ class PhraseGenerator(nn.Module):
         amplitude, shares, noise = self.decode(angles, z, pitch, offset, self.loudness_db(angles, z))
         gain_db = VELOCITY_DB * (velocity - NATURAL_VELOCITY).unsqueeze(-1)
         gain_db = (gain_db - RELEASE_DB_PER_S * time_off.clamp(min=0.0)).clamp(min=MIN_DB)
-        gain = torch.exp(gain_db * _DB_TO_NEPER)
+        gain = torch.exp(gain_db * DB_TO_NEPER)
         ratio = torch.exp(offset * (math.log(2.0) / 12.0))
         return Controls(ratio, amplitude * gain, shares, noise * gain.unsqueeze(-1))
 

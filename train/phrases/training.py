@@ -29,11 +29,12 @@ from noisysynth.train.interrupt import interrupt_flag
 from noisysynth.train.losses import gradient_penalty, kl_divergence, relativistic_loss
 from noisysynth.train.noisygan.discriminator import Discriminator
 from noisysynth.train.noisygan.run_folder import claim, newest_state, not_finite
-from noisysynth.train.noisygan.synth import HOP, N_FRAMES, SAMPLE_RATE, midi_to_hz
+from noisysynth.train.noisygan.synth import HOP, N_FRAMES, SAMPLE_RATE
 from noisysynth.train.phrases.config import PhrasesConfig
 from noisysynth.train.phrases.data import PhraseBank
 from noisysynth.train.phrases.generator import MAX_SEMITONES, PhraseGenerator
 from noisysynth.train.report import Report
+from noisysynth.train.units import midi_to_hz
 
 _FINAL_LEARNING_RATE = 0.05
 _LOOPS = 10_000_000  # samples of noise from which each rendering takes its own stretch
