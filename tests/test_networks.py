@@ -108,6 +108,7 @@ def test_a_sustained_note_holds_for_an_hour_and_a_struck_one_dies(generator: Gen
     sustained.hold_decay.bias.fill_(0.1)  # all but sustained is sustained
     sustained.rates.weight.zero_()
     sustained.rates.bias.zero_()
+    sustained.shimmer.depth.bias.fill_(-30.0)
     period_s = 1.0 / 4.6  # of all tremolos, now alike: compare at equal phases
     times_s = [round(t / period_s) * period_s for t in (10.0, 60.0, 3600.0)]
     controls = play(sustained, torch.full((4,), 60.0), *held(4, times_s))

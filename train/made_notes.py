@@ -18,7 +18,7 @@ def as_real_ones(generator: Generator, z: Tensor, real: tuple[Frames, ...]) -> t
     """The notes of `real` at its instants, as the generator makes them from z."""
     modulation = generator.modulation(z, real[0].pitch, real[0].velocity)
     return tuple(
-        frames.with_controls(generator.frames(modulation, frames.pitch, frames.time_on, frames.time_off))
+        frames.with_controls(generator.moving(modulation, frames.pitch, frames.time_on, frames.time_off))
         for frames in real
     )
 
@@ -61,7 +61,8 @@ def _anywhere(z: Tensor, pitch: Tensor, n: int, rng: Dice) -> tuple[Tensor, Tens
 def _played(
     generator: Generator, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor
 ) -> Frames:
-    """What the generator says of these notes; nothing is known of real ones."""
+    """What the generator says of these notes on average; nothing is known of real ones."""
     blank = time_on.unsqueeze(-1)
     empty = Frames(pitch, velocity, time_on, time_off, time_on, blank, blank)
-    return empty.with_controls(generator(z, pitch, velocity, time_on, time_off))
+    modulation = generator.modulation(z, pitch, velocity)
+    return empty.with_controls(generator.still(modulation, pitch, time_on, time_off))

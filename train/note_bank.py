@@ -16,6 +16,7 @@ from noisysynth.errors import UserError
 from noisysynth.spec import SynthSpec
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import SUSTAINED_DB_PER_S, VIBRATO_CENTS, VIBRATO_HZ, Controls
+from noisysynth.train.note_shimmer import log_shimmer
 from noisysynth.train.processes import highest
 
 LOG_MEL_FLOOR = -11.5  # of `noisysynth.features`
@@ -90,6 +91,7 @@ class Frames:
 _COLUMNS = (
     "cents", "partials", "noise", "log_mel", "length", "gate", "end", "quiet", "mel_length", "pitch", "velocity",
     "instrument", "audio", "audio_length", "vibrato", "vibrato_known", "hold_decay", "hold_decay_known",
+    "shimmer", "shimmer_known",
 )  # fmt: skip
 
 
@@ -101,6 +103,7 @@ class NoteBank:
     `end` where it is looked at as a whole, until `quiet` where its release is.
     hold_decay: [N], the coordinate that `Generator.hold_decay_coordinate` shall give; hold_decay_known: [N].
     vibrato: [N, 2], what `Generator.vibrato_coordinates` shall give; vibrato_known: [N].
+    shimmer: [N, octaves, MEASURED_PARTIALS], what `Shimmer.log_depth` shall give of these; shimmer_known: the same.
     The recordings themselves are kept only if asked for. noise_trim_db: how much softer the noise shall be than it is.
     """
 
@@ -134,6 +137,7 @@ class NoteBank:
                 "vibrato",
             )
         }
+        shimmers: list[NDArray[np.float32]] = []
         for note in notes:
             cents, partials, noise = (np.asarray(a, np.float32) for a in (note.cents, note.harmonics, note.noise))
             if not all(np.isfinite(a).all() for a in (cents, partials, noise, note.log_mel)):
@@ -164,6 +168,7 @@ class NoteBank:
             }
             for name, value in row.items():
                 columns[name].append(value)
+            shimmers.append(log_shimmer(partials, min(gate, length), spec.frame_rate))
             if keep_audio:
                 if note.audio is None:
                     raise UserError("the data set has no audio, which audio_weight needs")
@@ -178,6 +183,8 @@ class NoteBank:
         self.audio_length = torch.tensor([len(recording) for recording in recordings])
         self.vibrato = torch.tensor([_vibrato_coordinates(found) for found in columns["vibrato"]])
         self.vibrato_known = torch.tensor([found is not None for found in columns["vibrato"]])
+        shimmer = torch.from_numpy(np.stack(shimmers))
+        self.shimmer, self.shimmer_known = shimmer.nan_to_num(), ~shimmer.isnan()
         decays = columns["decay"]
         self.hold_decay_known = torch.tensor([decay is not None for decay in decays])
         self.hold_decay = torch.tensor([_coordinate(decay or 0.0) for decay in decays])

@@ -61,11 +61,16 @@ def _draws(prior: LatentPrior | None, pitch: Tensor, velocity: Tensor, size: int
     return torch.from_numpy(prior.draw(pitch.cpu().numpy(), velocity.cpu().numpy(), rng))
 
 
-def _rebuilt(generator: Generator, encoder: Encoder, bank: NoteBank, rows: Tensor) -> tuple[Frames, Frames]:
-    """Notes of a bank, and what encoder and generator make of them."""
+def _rebuilt(generator: Generator, encoder: Encoder, bank: NoteBank, rows: Tensor) -> tuple[Frames, Frames, Frames]:
+    """Notes of a bank, what encoder and generator make of them, and the same without shimmer."""
     real = bank.whole(rows, 64)
     mean, _ = encoder(bank.log_mels(rows))
-    return real, real.with_controls(generator(mean, real.pitch, real.velocity, real.time_on, real.time_off))
+    modulation = generator.modulation(mean, real.pitch, real.velocity)
+    moving, still = (
+        real.with_controls(make(modulation, real.pitch, real.time_on, real.time_off))
+        for make in (generator.moving, generator.still)
+    )
+    return real, moving, still
 
 
 @torch.no_grad()
@@ -76,26 +81,26 @@ def evaluate(
 
     prior: what is drawn comes from it, as from the exported instrument's.
 
-    harmonics_db, noise_db, level_db, cents: mean reconstruction differences, and with `learned_` before them those of
-    as many training notes: far smaller ones mean learning by heart. frechet: of prior notes against the held-out ones;
-    frechet_floor: of as many training notes. diversity: mean deviation of the statistics over the prior notes, over
-    that of real ones. prior_cents: 95th percentile of the deviation from nominal pitch.
+    harmonics_db, noise_db, level_db, cents: mean reconstruction differences, shimmer left out, and with `learned_`
+    before them those of as many training notes: far smaller ones mean learning by heart. frechet: of prior notes
+    against the held-out ones; frechet_floor: of as many training notes. diversity: mean deviation of the statistics
+    over the prior notes, over that of real ones. prior_cents: 95th percentile of the deviation from nominal pitch.
     Every call draws the same latents.
     """
     rng = torch.Generator().manual_seed(1)
     features = ControlFeatures(generator.spec).to(held_out.device)
     rows = torch.randperm(len(held_out), generator=rng)[:n].to(held_out.device)
     others = torch.randperm(len(train), generator=rng)[: len(rows)].to(train.device)
-    real, rebuilt = _rebuilt(generator, encoder, held_out, rows)
-    learned, learned_rebuilt = _rebuilt(generator, encoder, train, others)
+    real, rebuilt, still = _rebuilt(generator, encoder, held_out, rows)
+    learned, _, learned_still = _rebuilt(generator, encoder, train, others)
     z = _draws(prior, real.pitch, real.velocity, generator.spec.latent_size).to(held_out.device)
     drawn = real.with_controls(generator(z, real.pitch, real.velocity, real.time_on, real.time_off))
     statistics = {
         name: trajectory_statistics(frames, features)
         for name, frames in (("real", real), ("drawn", drawn), ("rebuilt", rebuilt), ("train", learned))
     }
-    figures = {name: float(value) for name, value in reconstruction(rebuilt, real)._asdict().items()}
-    for name, value in reconstruction(learned_rebuilt, learned)._asdict().items():
+    figures = {name: float(value) for name, value in reconstruction(still, real)._asdict().items()}
+    for name, value in reconstruction(learned_still, learned)._asdict().items():
         figures[f"learned_{name}"] = float(value)
     if len(rows) > 2:
         for name, other in (("frechet", "drawn"), ("frechet_rebuilt", "rebuilt"), ("frechet_floor", "train")):

@@ -57,6 +57,7 @@ from noisysynth.train.machine import choose_device, exact, half_precision, memor
 from noisysynth.train.made_notes import as_real_ones, drawn, let_go, struck_twice
 from noisysynth.train.networks.discriminators import Discriminators
 from noisysynth.train.networks.encoder import Encoder
+from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import Frames, Note, NoteBank
 from noisysynth.train.note_stream import NoteGroups, NoteStream
 from noisysynth.train.prior_tensors import PriorTensors
@@ -325,20 +326,21 @@ def _train(
             mean, log_variance = (x.float() for x in encoder(log_mel))
         z = mean + torch.exp(0.5 * log_variance) * rng.randn(*mean.shape)
         modulation = generator.modulation(z, real.pitch, real.velocity)
-        rebuilt = real.with_controls(generator.frames(modulation, real.pitch, real.time_on, real.time_off))
+        rebuilt = real.with_controls(generator.still(modulation, real.pitch, real.time_on, real.time_off))
         terms = reconstruction(rebuilt, real)
         kl = kl_divergence(mean, log_variance)
         decay = _decay_loss(generator.hold_decay_coordinate(modulation), bank, rows)
         sway = _vibrato_loss(generator.vibrato_coordinates(modulation), bank, rows)
+        shimmer = _shimmer_loss(generator, modulation, bank, rows)
         pairs = config.velocity_notes // processes.count()
         normal = sliced_distance_from_normal(z, rng)
         unanswered = velocity_loss(*struck_twice(generator, z, real.pitch, pairs, rng))
         revived = release_loss(let_go(generator, z, real.pitch, pairs, rng))
-        loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway)
+        loss = terms.total() + config.kl_weight * kl + config.decay_weight * (decay + sway + shimmer)
         loss = loss + config.normal_weight * normal + config.velocity_weight * unanswered
         loss = loss + config.release_weight * revived
         losses: dict[str, Tensor] = {**terms._asdict(), "kl": kl, "decay": decay, "vibrato": sway}
-        losses |= {"normal": normal, "velocity": unanswered, "release": revived}
+        losses |= {"shimmer": shimmer, "normal": normal, "velocity": unanswered, "release": revived}
 
         if config.audio_weight > 0.0:
             few = slice(0, config.audio_notes // processes.count())
@@ -510,6 +512,12 @@ def _vibrato_loss(coordinates: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
     error = smooth_l1_loss(coordinates, wanted, reduction="none", beta=0.1)
     present = known & (wanted[:, 0] > 0.0)
     return processes.masked_mean(error[:, 0], known) + processes.masked_mean(error[:, 1], present)
+
+
+def _shimmer_loss(generator: Generator, modulation: Tensor, bank: NoteBank, rows: Tensor) -> Tensor:
+    told = generator.shimmer.log_depth(modulation)
+    error = smooth_l1_loss(told, bank.shimmer[rows], reduction="none", beta=0.5)
+    return processes.masked_mean(error, bank.shimmer_known[rows])
 
 
 def _learning_rate_factor(step: int, progress: float) -> float:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from noisysynth.spec import SynthSpec
+from noisysynth.train.networks.shimmer import Shimmer
 from noisysynth.train.networks.time_features import (
     N_FIXED_TIME_FEATURES,
     fixed_time_features,
@@ -118,6 +119,7 @@ class Generator(nn.Module):
         self.vibrato = nn.Linear(mapping, 2)
         self.hold_decay = nn.Linear(mapping, 1)
         self.release = nn.Linear(mapping, 2)
+        self.shimmer = Shimmer(mapping, spec.n_harmonics)
         n_time = N_FIXED_TIME_FEATURES + _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF + 2 * _N_RATES
         self.time_in = nn.Linear(n_time, width)
         self.film = nn.ModuleList(nn.Linear(mapping, 2 * width) for _ in range(config.n_layers))
@@ -167,10 +169,20 @@ class Generator(nn.Module):
         z [V, Z]; pitch [V] MIDI note, fractional; velocity [V] 0..1; time_on [V, F] s since note-on, >= 0;
         time_off [V, F] s since note-off, negative while held.
         """
-        return self.frames(self.modulation(z, pitch, velocity), pitch, time_on, time_off)
+        return self.moving(self.modulation(z, pitch, velocity), pitch, time_on, time_off)
 
-    def frames(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+    def moving(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
         """As `forward`, with the modulation [V, mapping_width] already known."""
+        still = self.still(modulation, pitch, time_on, time_off)
+        gain_db = self.shimmer(modulation, pitch, time_on.clamp(min=0.0))
+        shares = still.harmonics * torch.exp(DB_TO_NEPER * gain_db)
+        gain = shares.sum(-1)
+        # Nothing is left of a note beyond 20 kHz, and nothing is to be divided by it.
+        harmonics = shares / gain.clamp(min=1e-6).unsqueeze(-1)
+        return still._replace(amplitude=still.amplitude * gain, harmonics=harmonics)
+
+    def still(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+        """As `moving`, without shimmer: what recordings of the note would be on average."""
         on = time_on.clamp(min=0.0)
         off = time_off.clamp(min=0.0)
         per_voice = modulation.unsqueeze(1)

@@ -1,0 +1,94 @@
+"""Shimmer: each partial's level trembles on its own, as strings beat and neither breath nor bow is ever steady."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+LOWEST_HZ = 0.7
+N_OCTAVES = 6  # of rates, to 45 Hz
+MEASURED_PARTIALS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # of recordings
+LEAST_DB, MOST_DB = 0.05, 6.0  # RMS in one octave of rates: what nobody hears, and more than instruments do
+_FIRST_DB = 0.5  # before anything is learned
+_RATES_PER_OCTAVE = 4
+_N_NODES = 8  # at partials 1, 2, 4, 8, ...
+_FADE_IN_S = 0.03
+_LARGEST_DB = 12.0  # that a partial ever rises or falls
+_MOST_RADIANS_PER_SEMITONE = 1.5  # so that the notes of a chord tremble apart, and a bend does not make them flutter
+
+
+class Shimmer(nn.Module):
+    """Sums of sines over time, their phases drawn once for every partial: no memory, and never the same twice.
+
+    Recordings tremble with phases that nobody can foretell, so a network that is told to come near them learns their
+    mean, which is still. How deep they tremble can be foretold: that is what the latent says, as a depth for each
+    octave of rates times one over the partials.
+    """
+
+    partials_at: Tensor
+    measured_at: Tensor
+    radians_per_s: Tensor
+    radians_per_semitone: Tensor
+    sines: Tensor
+
+    def __init__(self, mapping_width: int, n_harmonics: int) -> None:
+        super().__init__()
+        self.depth = nn.Linear(mapping_width, N_OCTAVES + _N_NODES)
+        with torch.no_grad():
+            self.depth.weight.mul_(0.1)
+            self.depth.bias.zero_()
+            self.depth.bias[:N_OCTAVES] = math.log(_FIRST_DB)
+        n_rates = N_OCTAVES * _RATES_PER_OCTAVE
+        chance = np.random.default_rng(0)
+        rates_hz = LOWEST_HZ * 2.0 ** ((np.arange(n_rates) + chance.random(n_rates)) / _RATES_PER_OCTAVE)
+        phases = 2.0 * math.pi * chance.random((n_rates, n_harmonics))
+        for name, values in (
+            ("partials_at", _between_nodes(np.arange(1, n_harmonics + 1))),
+            ("measured_at", _between_nodes(np.array(MEASURED_PARTIALS))),
+            ("radians_per_s", 2.0 * math.pi * rates_hz),
+            ("radians_per_semitone", chance.uniform(-1.0, 1.0, n_rates) * _MOST_RADIANS_PER_SEMITONE),
+            ("sines", np.concatenate([np.cos(phases), np.sin(phases)])),  # [2 * rates, H]
+        ):
+            self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
+
+    def log_depth(self, modulation: Tensor) -> Tensor:
+        """[V, N_OCTAVES, MEASURED_PARTIALS]: log of the depth in dB (RMS) that `forward` gives these partials."""
+        of_rates, nodes = self._log_depths(modulation)
+        return of_rates.unsqueeze(-1) + (nodes @ self.measured_at).unsqueeze(1)
+
+    def forward(self, modulation: Tensor, pitch: Tensor, time_on: Tensor) -> Tensor:
+        """Gain in dB [V, F, H] from modulation [V, mapping_width], MIDI pitch [V] and time_on [V, F] >= 0 in s."""
+        of_rates, nodes = self._log_depths(modulation)
+        amplitude = math.sqrt(2.0 / _RATES_PER_OCTAVE) * torch.exp(of_rates.clamp(max=math.log(MOST_DB)))
+        amplitude = amplitude.unsqueeze(-1).expand(-1, -1, _RATES_PER_OCTAVE).flatten(1).unsqueeze(1)
+        start = pitch.unsqueeze(-1) * self.radians_per_semitone
+        angle = time_on.unsqueeze(-1) * self.radians_per_s + start.unsqueeze(1)
+        waves = torch.cat([torch.sin(angle) * amplitude, torch.cos(angle) * amplitude], dim=-1)
+        shares = torch.exp((nodes @ self.partials_at).clamp(max=math.log(MOST_DB)))
+        gain_db = (waves @ self.sines) * shares.unsqueeze(1)
+        fade_in = 1.0 - torch.exp(-time_on / _FADE_IN_S)
+        return _LARGEST_DB * torch.tanh(gain_db * (fade_in.unsqueeze(-1) / _LARGEST_DB))
+
+    def _log_depths(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
+        """[V, N_OCTAVES] over rates and [V, nodes] over partials, which add up."""
+        of_rates, nodes = self.depth(modulation).split([N_OCTAVES, _N_NODES], dim=-1)
+        return of_rates, nodes
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Runs of older versions know nothing of it: they are still, and begin to learn from there."""
+        if prefix + "depth.weight" not in state_dict:
+            still = torch.zeros_like(self.depth.bias)
+            still[:N_OCTAVES] = math.log(LEAST_DB)
+            state_dict |= {prefix + "depth.weight": torch.zeros_like(self.depth.weight), prefix + "depth.bias": still}
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _between_nodes(partials: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[nodes, P]: each node's share of each partial, linear over octaves."""
+    octaves = np.minimum(np.log2(partials), _N_NODES - 1.0)
+    return np.maximum(1.0 - np.abs(octaves - np.arange(_N_NODES)[:, None]), 0.0)

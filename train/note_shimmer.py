@@ -1,0 +1,51 @@
+"""How deep the partials of a recorded note tremble."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noisysynth.train.networks.shimmer import LEAST_DB, LOWEST_HZ, MEASURED_PARTIALS, MOST_DB, N_OCTAVES
+
+_FROM_S = 0.12  # after the attack
+_FALLEN = 10.0 ** (-40.0 / 20.0)  # from the loudest moment to where the note is over
+_HEARD = 10.0 ** (-45.0 / 20.0)  # of the whole note, at least so much must a partial be
+_FLOOR = 10.0 ** (-60.0 / 20.0)
+_AUDIBLE = 10.0 ** (-80.0 / 20.0)
+_FEWEST_PERIODS = 1.4  # of an octave's slowest rate
+
+
+def log_shimmer(partials: NDArray[np.float32], gate: int, frame_rate: int) -> NDArray[np.float32]:
+    """[N_OCTAVES, len(MEASURED_PARTIALS)]: log of the RMS in dB by which each partial's level moves, NaN if unknown.
+
+    partials: [F, H]. gate: frames held. What a cubic over the held note leaves is what moves; its power spectrum is
+    summed over each octave of rates from LOWEST_HZ on.
+    """
+    found = np.full((N_OCTAVES, len(MEASURED_PARTIALS)), np.nan, np.float32)
+    numbers = np.array([number for number in MEASURED_PARTIALS if number <= partials.shape[1]])
+    held = partials[int(_FROM_S * frame_rate) : gate].astype(np.float64)
+    level = np.sqrt(np.square(held).sum(axis=1, keepdims=True))
+    over = np.flatnonzero(level[:, 0] <= _FALLEN * level.max(initial=0.0))
+    n = int(over[0]) if len(over) else len(held)
+    octaves = np.arange(N_OCTAVES)
+    known = n / frame_rate * LOWEST_HZ * 2.0**octaves >= _FEWEST_PERIODS
+    if not known.any():
+        return found
+    held, level = held[:n, numbers - 1], level[:n]
+    heard = np.median(held / level, axis=0) > _HEARD
+    heard &= np.median(held, axis=0) > _AUDIBLE
+    if not heard.any():
+        return found
+
+    db = 20.0 * np.log10(np.maximum(held[:, heard], _FLOOR * level))
+    trend = np.vander(np.linspace(-1.0, 1.0, n), 4)
+    moves = db - trend @ np.linalg.lstsq(trend, db, rcond=None)[0]
+    window = np.hanning(n)[:, None]
+    power = np.square(np.abs(np.fft.rfft(moves * window, axis=0))) * (2.0 / (n * np.square(window).sum()))
+    rate_hz = np.fft.rfftfreq(n, 1.0 / frame_rate)
+    octave = np.floor(np.log2(np.maximum(rate_hz, 1e-6) / LOWEST_HZ))
+    rms = np.sqrt((octave[None, :] == octaves[:, None]).astype(np.float64) @ power)
+    rms[~known] = np.nan
+    columns = np.flatnonzero(heard)
+    found[:, columns] = np.log(np.clip(rms, LEAST_DB, MOST_DB))
+    return found
