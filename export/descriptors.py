@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 PITCHES = (48.0, 60.0, 72.0)
 VELOCITY = 0.75
 GATE_S = 1.0
-_N_LATE = 8
-_HELD_S = np.concatenate([np.geomspace(0.004, 0.2, 18), np.linspace(0.25, GATE_S, _N_LATE)])
+_HELD_S = np.concatenate([np.geomspace(0.004, 0.2, 18), np.linspace(0.25, GATE_S, 8)])
 _RELEASED_S = np.geomspace(0.005, 2.0, 20)
 _RELEASE_DROP_DB = 20.0
 _FLOOR_POWER = 1e-12
@@ -55,9 +54,8 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor("noisiness", "Air", "noise to tone", 1.0, _db),
     Descriptor("attack", "Swell", "attack time", 0.25, _ms),
     Descriptor("sustain", "Sustain", "level after a second of holding", 1.0, _db),
+    Descriptor("release", "Ring", "release time", 0.25, _ms),
     Descriptor("odd_even", "Hollow", "odd to even partials", 1.0, _db),
-    Descriptor("shimmer", "Shimmer", "tremble of the partials", 0.3, _db),
-    Descriptor("release", "Ring", "release time", 0.25, _ms, spare=True),  # every part has a parameter for it
     Descriptor("body", "Body", "share of the fundamental", 0.5, _db, spare=True),
     Descriptor("vibrato", "Waver", "pitch wobble", 0.5, lambda value: f"{value:.1f} cents", spare=True),
 )
@@ -111,29 +109,13 @@ def describe(f0_ratio: Values, amplitude: Values, harmonics: Values, noise: Valu
             noisiness,
             np.log2(1000.0 * attack_s),
             sustain,
-            _to_db(odd) - _to_db(even),
-            _shimmer_db(partial_power[:, held - _N_LATE : held]),
             np.log2(1000.0 * release_s),
+            _to_db(odd) - _to_db(even),
             _to_db(fundamental) - _to_db(held_power.sum(-1)),
             cents.std(axis=1),
         ],
         axis=1,
     )
-
-
-def _shimmer_db(power: Values) -> Values:
-    """[V]: RMS by which levels of partials of power [V, _N_LATE, H], evenly spaced in time, leave a parabola.
-
-    Faster trembling is seen as slower, as the spokes of a wheel are in a film, but as deep. A partial counts by its
-    level: half as much where it is 10 dB softer.
-    """
-    db = _to_db(power)
-    trend = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, _N_LATE), 3))[0]
-    moves = db - trend @ (trend.T @ db)
-    variance = np.square(moves).sum(axis=1) / (_N_LATE - trend.shape[1])
-    weights = np.maximum(power.mean(axis=1), _FLOOR_POWER) ** 0.3
-    result: Values = np.sqrt((variance * weights).sum(-1) / weights.sum(-1))
-    return result
 
 
 def _crossing_s(excess: Values, times_s: Values) -> Values:

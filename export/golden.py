@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from noisysynth.dsp.harmonic import render_harmonics
+from noisysynth.graph_check import SHIMMER
 from noisysynth.instrument import GOLDEN_INPUTS, GOLDEN_OUTPUTS, Preset
 from noisysynth.spec import midi_to_hz
 
@@ -43,9 +44,10 @@ def make_golden(generator: nn.Module, presets: Sequence[Preset], pitch_range: tu
 
 
 def torch_controls(generator: nn.Module, inputs: Arrays) -> Arrays:
-    """The controls that torch computes for inputs by the contract's names, on the CPU."""
+    """The controls that torch computes for inputs by the contract's names, on the CPU; `shimmer` may be one."""
+    names = [*GOLDEN_INPUTS, *(name for name in (SHIMMER.name,) if name in inputs)]
     with torch.no_grad():
-        outputs = generator(*(torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in GOLDEN_INPUTS))
+        outputs = generator(*(torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in names))
     return {name: values.float().contiguous().numpy() for name, values in zip(GOLDEN_OUTPUTS, outputs, strict=True)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from noisysynth.errors import UserError
-from noisysynth.graph_check import N_MELS, Port, check_graph, control_ports, encoder_ports
+from noisysynth.graph_check import N_MELS, SHIMMER, Port, check_graph, control_ports, encoder_ports
 from noisysynth.sealed_zip import BadFile
 from noisysynth.spec import SynthSpec
 
@@ -23,14 +24,22 @@ _AXIS_NAMES = ("V", "F")
 def export_control(generator: nn.Module, spec: SynthSpec) -> bytes:
     """The control network as ONNX, any number of voices and frames."""
     voices, frames = 2, 3  # any but 1: a tracer takes 1 for a constant
-    inputs = (
+    inputs: tuple[Tensor, ...] = (
         torch.zeros(voices, spec.latent_size),
         torch.full((voices,), 60.0),
         torch.full((voices,), 0.5),
         torch.rand(voices, frames),
         torch.rand(voices, frames) - 0.5,
     )
-    return _export(generator, inputs, control_ports(spec), "control.onnx")
+    taken, given = control_ports(spec)
+    if takes_shimmer(generator):
+        inputs, taken = (*inputs, torch.rand(voices, frames)), (*taken, SHIMMER)
+    return _export(generator, inputs, (taken, given), "control.onnx")
+
+
+def takes_shimmer(generator: nn.Module) -> bool:
+    """Whether it can be told how much shimmer is wanted."""
+    return SHIMMER.name in inspect.signature(generator.forward).parameters
 
 
 def export_encoder(encoder: nn.Module, spec: SynthSpec) -> bytes:

@@ -12,7 +12,9 @@ from torch import nn
 from noisysynth.engine.control_net import ControlNet
 from noisysynth.errors import UserError
 from noisysynth.export.golden import AUDIO_HOP, AUDIO_RATE, Arrays, harmonic_audio, kernel_inputs, torch_controls
-from noisysynth.instrument import GOLDEN_INPUTS, GOLDEN_OUTPUTS, Instrument
+from noisysynth.export.onnx_graph import takes_shimmer
+from noisysynth.graph_check import SHIMMER
+from noisysynth.instrument import GOLDEN_OUTPUTS, Instrument
 from noisysynth.train.ddsp import eager
 
 CONTROLS_BAR = 1e-4
@@ -44,11 +46,15 @@ def measure_parity(generator: nn.Module, instrument: Instrument, seed: int = 0) 
     generator: float32, on the CPU, in evaluation mode.
     """
     net = ControlNet(instrument)
+    if net.shimmers != takes_shimmer(generator):
+        raise UserError("only one of the trained network and the packed one knows of shimmer; export the run again")
     rng = np.random.default_rng(seed)
     worst = dict.fromkeys(GOLDEN_OUTPUTS, 0.0)
     inputs: Arrays = {}
     for voices, frames in _SHAPES:
         inputs = random_inputs(instrument, voices, frames, rng)
+        if net.shimmers:
+            inputs[SHIMMER.name] = (2.0 * rng.random((voices, frames))).astype(np.float32)
         expected = torch_controls(generator, inputs)
         for name, values in zip(GOLDEN_OUTPUTS, net.run(**inputs), strict=True):
             worst[name] = _worse(worst[name], _difference(values, expected[name]))
@@ -103,7 +109,7 @@ def _batch_difference(net: ControlNet, inputs: Arrays) -> float:
     worst = 0.0
     for voice in range(0, len(inputs["pitch"]), 7):
         row = slice(voice, voice + 1)
-        alone = net.run(**{name: inputs[name][row] for name in GOLDEN_INPUTS})
+        alone = net.run(**{name: values[row] for name, values in inputs.items()})
         for one, many in zip(alone, together, strict=True):
             worst = _worse(worst, _difference(one, many[row]))
     return worst

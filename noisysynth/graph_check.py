@@ -55,6 +55,10 @@ def control_ports(spec: SynthSpec) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     return inputs, outputs
 
 
+# What a control network may take besides: how much of its shimmer is wanted, 1 for as much as it learned.
+SHIMMER = Port("shimmer", (None, None))
+
+
 def encoder_ports(spec: SynthSpec) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     """Inputs and outputs of an encoder: log-mel frames of a recording to a latent's mean and log variance."""
     inputs = (Port("log_mel", (None, None, N_MELS)),)
@@ -62,10 +66,13 @@ def encoder_ports(spec: SynthSpec) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     return inputs, outputs
 
 
-def check_graph(data: bytes, label: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
+def check_graph(
+    data: bytes, label: str, inputs: Sequence[Port], outputs: Sequence[Port], optional: Sequence[Port] = ()
+) -> None:
     """Raise BadFile unless `data` is a self-contained float32 ONNX model with just these inputs and outputs.
 
-    label: how messages call it. Memory that running it would take is not bounded here: only its inputs are.
+    label: how messages call it. optional: inputs that it may have. Memory that running it would take is not bounded
+    here: only its inputs are.
     """
     import onnx  # 50 ms, so only where a file is opened
 
@@ -76,8 +83,10 @@ def check_graph(data: bytes, label: str, inputs: Sequence[Port], outputs: Sequen
     _check_model(model, label)
     _check_tensors(model.graph, label)
     _check_nodes(model.graph, label)
+    named = {_text(value.name) for value in model.graph.input}
+    taken = (*inputs, *(port for port in optional if port.name in named))
     for values, ports, kind in (
-        (model.graph.input, inputs, "inputs"),
+        (model.graph.input, taken, "inputs"),
         (model.graph.output, outputs, "outputs"),
     ):
         _check_ports(values, ports, f"{label} {kind}", free_only=kind == "inputs")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.errors import UserError
-from noisysynth.graph_check import check_graph, control_ports, encoder_ports
+from noisysynth.graph_check import SHIMMER, check_graph, control_ports, encoder_ports
 from noisysynth.latent_prior import LatentPrior, prior_of
 from noisysynth.parameters import N_KNOBS, PARAMETER_INDEX, PARAMETERS
 from noisysynth.sealed_zip import BadFile, pack_arrays, pack_zip, quoted, read_member, unpack_arrays, unpack_zip
@@ -327,9 +327,9 @@ def _parse(data: bytes) -> Instrument:
     _check_identity(manifest, members)
     spec = _spec(_field(manifest, "spec", "manifest"))
     _check_keys(manifest, "manifest", _MANIFEST_KEYS)
-    for name, ports in (("control.onnx", control_ports(spec)), ("encoder.onnx", encoder_ports(spec))):
-        if name in members:
-            check_graph(members[name], name, *ports)
+    check_graph(members["control.onnx"], "control.onnx", *control_ports(spec), optional=(SHIMMER,))
+    if "encoder.onnx" in members:
+        check_graph(members["encoder.onnx"], "encoder.onnx", *encoder_ports(spec))
     axes = _items(manifest["pad_axes"], "pad_axes", 2, lambda axis, what: _latent(axis, what, spec))
     if len(axes) != 2:
         raise BadFile(f"its pad_axes are {len(axes)}, not 2")

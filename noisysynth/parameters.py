@@ -188,6 +188,8 @@ _PART: tuple[Parameter, ...] = (
               help="How much goes to the rack's delay; the lowest setting is nothing."),
     Parameter("send_reverb", "Reverb send", "dB", -60.0, 6.0, -60.0, smoothing_s=0.01, midi_cc=91,
               help="How much goes to the rack's reverb; the lowest setting is nothing."),
+    Parameter("shimmer", "Shimmer", "x", 0.0, 2.0, 1.0, target="latent",
+              help="How much partials tremble; 1: as in the recordings that were learned from."),
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ LEVEL = 0.3  # amplitude of a full-velocity note
 NOISE_LEVEL = 0.002  # RMS of every noise band of a full-velocity note with z[1] = 0
 TILT_PER_Z = 0.5  # partial k has amplitude k ** (TILT_PER_Z * tanh(z[0]) - 1)
 HIGHEST_HZ = 20_000.0
+SHIMMER_HZ, SHIMMER_DEPTH = 8.0, 0.5  # of the whole tone, and only where other than the usual shimmer is asked for
 
 
 def expected_controls(
@@ -39,6 +40,7 @@ def expected_controls(
     velocity: NDArray[Any],
     time_on: NDArray[Any],
     time_off: NDArray[Any],
+    shimmer: NDArray[Any] | float = 1.0,
 ) -> dict[str, NDArray[np.float32]]:
     """What the network of `control_onnx` computes, in float64: the definition that it is tested against."""
     z, pitch, velocity, time_on, time_off = (
@@ -48,12 +50,13 @@ def expected_controls(
     attack = 1.0 - np.exp(-time_on / ATTACK_S)
     release = np.exp(-np.maximum(time_off, 0.0) / RELEASE_S)
     gain = velocity[:, None] * attack * release
+    tremble = 1.0 + SHIMMER_DEPTH * (np.asarray(shimmer, np.float64) - 1.0) * np.sin(2.0 * np.pi * SHIMMER_HZ * time_on)
     weights = np.exp((TILT_PER_Z * np.tanh(z[:, :1]) - 1.0) * np.log(k))
     weights *= k * midi_to_hz(pitch)[:, None] < HIGHEST_HZ
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     controls = {
         "f0_ratio": np.ones_like(gain),
-        "amplitude": LEVEL * gain,
+        "amplitude": LEVEL * gain * tremble,
         "harmonics": np.broadcast_to(weights[:, None, :], (*gain.shape, spec.n_harmonics)),
         "noise": np.broadcast_to(
             (NOISE_LEVEL * gain * np.exp(np.tanh(z[:, 1:2])))[:, :, None], (*gain.shape, spec.n_noise_bands)
@@ -93,8 +96,11 @@ def _value(name: str, shape: Sequence[str | int]) -> onnx.ValueInfoProto:
 
 
 @functools.cache
-def control_onnx(spec: SynthSpec = SPEC) -> bytes:
-    """A control network: velocity times attack and release, k ** tilt(z[0]) partials, noise by z[1]."""
+def control_onnx(spec: SynthSpec = SPEC, shimmers: bool = True) -> bytes:
+    """A control network: velocity times attack and release, k ** tilt(z[0]) partials, noise by z[1].
+
+    shimmers: it takes how much; files of older versions do not.
+    """
     g = _Graph()
     k = np.arange(1, spec.n_harmonics + 1)
 
@@ -102,7 +108,12 @@ def control_onnx(spec: SynthSpec = SPEC) -> bytes:
     held = g.op("Max", "time_off", 0.0)
     release = g.op("Exp", g.op("Mul", held, -1.0 / RELEASE_S))
     gain = g.op("Mul", g.unsqueeze("velocity", 1), g.op("Mul", attack, release))
-    g.op("Mul", gain, LEVEL, output="amplitude")
+    tone = gain
+    if shimmers:
+        wave = g.op("Sin", g.op("Mul", "time_on", 2.0 * np.pi * SHIMMER_HZ))
+        beyond = g.op("Mul", g.op("Sub", "shimmer", 1.0), SHIMMER_DEPTH)
+        tone = g.op("Mul", gain, g.op("Add", g.op("Mul", beyond, wave), 1.0))
+    g.op("Mul", tone, LEVEL, output="amplitude")
     g.op("Add", g.op("Mul", gain, 0.0), 1.0, output="f0_ratio")
 
     tilt = g.op("Sub", g.op("Mul", g.op("Tanh", g.column("z", 0)), TILT_PER_Z), 1.0)
@@ -126,6 +137,7 @@ def control_onnx(spec: SynthSpec = SPEC) -> bytes:
         _value("velocity", ("V",)),
         _value("time_on", ("V", "F")),
         _value("time_off", ("V", "F")),
+        *([_value("shimmer", ("V", "F"))] if shimmers else []),
     ]
     outputs = [
         _value("f0_ratio", ("V", "F")),

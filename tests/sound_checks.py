@@ -379,6 +379,15 @@ def _(both: Both, desk: Desk) -> None:
     assert swings[1] == pytest.approx(2.0, abs=0.3)
 
 
+@check("shimmer")
+def _(both: Both, desk: Desk) -> None:
+    """The test instrument trembles as a whole by what is more or less than usual."""
+    before, after = both(1.0, 2.0, *LONG)
+    levels = [20.0 * np.log10(envelope(middle(cut(audio, 0.1, 0.64)), 0.02)) for audio in (before, after)]
+    assert np.ptp(levels[0]) < 0.5
+    assert np.ptp(levels[1]) == pytest.approx(20.0 * np.log10(1.5 / 0.5), abs=1.5)
+
+
 # the filter
 
 

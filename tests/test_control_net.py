@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from noisysynth.engine import control_net
 from noisysynth.engine.control_net import CPU, CUDA, ControlNet, choose_provider, golden_error, probe_inputs
 from noisysynth.errors import UserError
-from noisysynth.instrument import Instrument
+from noisysynth.instrument import Instrument, read_instrument, write_instrument
 from noisysynth.spec import SynthSpec
 
 
@@ -89,6 +90,26 @@ def test_no_partial_at_or_above_20_khz(net: ControlNet) -> None:
     harmonics = net.run(**inputs).harmonics
     np.testing.assert_array_equal(harmonics[1, 0, 4:], 0.0)  # 4186 Hz: the fifth partial is beyond
     np.testing.assert_allclose(harmonics.sum(-1), 1.0, rtol=1e-5)
+
+
+def test_more_shimmer_is_told_frame_by_frame_and_is_1_by_default(net: ControlNet) -> None:
+    assert net.shimmers
+    inputs = probe_inputs(SPEC, 3, 5)
+    wanted = np.linspace(0.0, 2.0, 15, dtype=np.float32).reshape(3, 5)
+    for told, given in ((wanted, {"shimmer": wanted}), (np.ones_like(wanted), {})):
+        expected = expected_controls(SPEC, **inputs, shimmer=told)["amplitude"]
+        np.testing.assert_allclose(net.run(**inputs, **given).amplitude, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_a_network_of_an_older_version_plays_as_ever(tmp_path: Path, net: ControlNet) -> None:
+    older = dataclasses.replace(make_test_instrument(), control_onnx=control_onnx(SPEC, shimmers=False))
+    write_instrument(tmp_path / "older.noisy", older)
+    still = ControlNet(read_instrument(tmp_path / "older.noisy"))
+    assert not still.shimmers
+    inputs = probe_inputs(SPEC, 3, 5)
+    told = still.run(**inputs, shimmer=np.full((3, 5), 2.0, np.float32))
+    for values, as_ever in zip(told, net.run(**inputs), strict=True):
+        np.testing.assert_allclose(values, as_ever, rtol=1e-6, atol=1e-9)
 
 
 # ---- what is refused

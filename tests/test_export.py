@@ -35,12 +35,12 @@ from noisysynth.train.config import PRESETS
 from noisysynth.train.networks.encoder import Encoder
 from noisysynth.train.networks.generator import Generator, GeneratorConfig
 
-SPEC = SynthSpec(n_harmonics=24, n_noise_bands=8, latent_size=7)
+SPEC = SynthSpec(n_harmonics=24, n_noise_bands=8, latent_size=6)
 NAMES = ("acoustic_grand_piano", "flute", "mystery", "flute", "never played")
 
 
 class Knobs(nn.Module):
-    """A generator whose latent, behind a rotation, is seven qualities that a listener could name."""
+    """A generator whose latent, behind a rotation, is six qualities that a listener could name."""
 
     def __init__(self, spec: SynthSpec = SPEC) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Knobs(nn.Module):
         self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         quality = torch.tanh(0.4 * (z @ self.rotation)).unsqueeze(1)
-        bright, air, swell, fall, ring, hollow, tremble = (quality[..., i] for i in range(7))
+        bright, air, swell, fall, ring, hollow = (quality[..., i] for i in range(6))
         off = time_off.clamp(min=0.0)
         attack = 1.0 - torch.exp(-time_on / (0.03 * torch.exp(1.2 * swell)))
         level = attack * torch.exp(-(1.0 + fall) * time_on - off / (0.1 * torch.exp(1.2 * ring)))
@@ -61,8 +61,6 @@ class Knobs(nn.Module):
         odd = (self.k % 2.0) * (self.k > 1.5)
         weights = torch.exp((0.8 * bright.unsqueeze(-1) - 1.2) * torch.log(self.k) + hollow.unsqueeze(-1) * (odd - 0.3))
         f0_hz = 440.0 * torch.exp((pitch - 69.0) * (math.log(2.0) / 12.0))
-        waves = torch.sin(40.0 * time_on.unsqueeze(-1) + 2.4 * self.k)
-        weights = weights * torch.exp(0.15 * torch.exp(tremble).unsqueeze(-1) * waves)
         weights = weights * (f0_hz[:, None, None] * self.k < 20_000.0)
         harmonics = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9) * torch.ones_like(gain).unsqueeze(-1)
         noise = (0.02 * gain * torch.exp(1.5 * air)).unsqueeze(-1) * torch.ones(self.spec.n_noise_bands)
@@ -344,7 +342,7 @@ def test_repeated_names_are_numbered_around_those_that_exist() -> None:
 def test_directions_do_what_they_are_called(built: tuple[Source, Instrument, tuple[Row, ...]]) -> None:
     source, instrument, _ = built
     found = {direction.name: direction for direction in instrument.directions}
-    assert {"Bright", "Air", "Swell", "Sustain", "Shimmer"} <= set(found)
+    assert {"Bright", "Air", "Swell", "Sustain", "Ring"} <= set(found)
     run = ControlNet(instrument).run
     fresh = np.random.default_rng(77).choice(source.notes.z, 40)  # other latents than they were measured from
     deviation = measure(run, source.notes.z).std(0)

@@ -9,11 +9,13 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
 from synthetic_notes import INSTRUMENTS, SPEC, SyntheticNote, synthetic_note
 
+from noisysynth.export.onnx_graph import export_control
 from noisysynth.spec import SynthSpec
 from noisysynth.train.checkpoint import load_run
 from noisysynth.train.config import PRESETS
@@ -126,6 +128,27 @@ def test_the_notes_of_a_chord_tremble_apart_and_a_key_always_alike() -> None:
         alike = [np.corrcoef(first[:, k], second[:, k])[0, 1] for k in range(12)]
         assert np.abs(np.mean(alike)) < 0.5
     assert np.array_equal(partials_of(generator, 60.0, 1.0), partials_of(generator, 60.0, 1.0))
+
+
+def test_more_or_less_of_it_in_the_exported_network() -> None:
+    generator = trembling_generator([0.1, 0.2, 0.3, 0.3, 0.2, 0.1])
+    session = onnxruntime.InferenceSession(export_control(generator, FULL), providers=["CPUExecutionProvider"])
+    time_on = torch.arange(0.0, 4.0, 0.01).unsqueeze(0)
+    pitch, velocity = torch.tensor([60.0]), torch.tensor([0.7])
+    z = torch.zeros(1, FULL.latent_size)
+    modulation = generator.modulation(z, pitch, velocity)
+    still = generator.still(modulation, pitch, time_on, time_on - 100.0)
+    moves_db = []
+    for amount in (0.0, 1.0, 2.0):
+        inputs = (z, pitch, velocity, time_on, time_on - 100.0, torch.full_like(time_on, amount))
+        names = ("z", "pitch", "velocity", "time_on", "time_off", "shimmer")
+        _, amplitude, harmonics, _ = session.run(None, {n: v.numpy() for n, v in zip(names, inputs, strict=True)})
+        partials = amplitude[..., None] * harmonics
+        ratio = partials[0, :, :20] / (still.amplitude[0, :, None] * still.harmonics[0, :, :20]).numpy()
+        moves_db.append(float(np.std(20.0 * np.log10(ratio))))
+    assert moves_db[0] < 0.01
+    assert 0.3 < moves_db[1] < 0.8
+    assert moves_db[2] == pytest.approx(2.0 * moves_db[1], rel=0.02)
 
 
 def test_a_network_that_never_heard_of_it_is_still() -> None:

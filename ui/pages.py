@@ -68,9 +68,10 @@ def _bus(effect_id: str, row: int) -> Section:
 
 _PAGES = (
     Page("Sound", (
-        Section("Sound", 1, ("brightness", "tone_level", "noise_level", "attack", "release", "morph_time")),
+        Section("Sound", 1, ("brightness", "tone_level", "noise_level", "shimmer", "attack", "release")),
+        Section("Morph", 2, ("morph_time",)),
         Section("Vibrato", 2, ("vibrato_rate", "vibrato_depth")),
-        Section("Output", 2, ("tune", "bend_range", "pan", "volume")),
+        Section("Output", 2, ("tune", "pan", "volume")),
     )),
     Page("Voice", (
         Section("Notes", 0, ("voice_mode", "polyphony", "portamento")),
@@ -78,7 +79,7 @@ _PAGES = (
         Section("Unison", 1, ("unison", "unison_detune", "unison_width", "unison_latent")),
         Section("Latent", 1, ("morph_mode", "latent_random")),
         Section("Part", 2, ("enabled", "mute", "solo", "channel"), span=COLUMNS),
-        Section("Keys", 3, ("key_low", "key_high", "transpose"), span=COLUMNS),
+        Section("Keys", 3, ("key_low", "key_high", "transpose", "bend_range"), span=COLUMNS),
     )),
     Page("Filter/Amp", (
         Section("Filter", 0, ("filter_mode", "filter_cutoff", "filter_resonance", "filter_key", "filter_envelope")),

@@ -44,12 +44,12 @@ VOICE_DESTINATIONS = frozenset(
     ("pitch", "volume", "filter_key", *(row.id for row in PARAMETERS if row.target == "voice"))
 )
 LATENT_DESTINATIONS = frozenset(LATENT_PARAMETERS)
-TIME_DESTINATIONS = frozenset(("attack", "release"))
+TOLD_DESTINATIONS = frozenset(("attack", "release", "shimmer"))  # what the network is told besides its latent
 PART_DESTINATIONS = (
-    frozenset(row.id for row in PARAMETERS) - VOICE_DESTINATIONS - LATENT_DESTINATIONS - TIME_DESTINATIONS
+    frozenset(row.id for row in PARAMETERS) - VOICE_DESTINATIONS - LATENT_DESTINATIONS - TOLD_DESTINATIONS
 )
 
-_TRACKED = tuple(row for row in PARAMETERS if row.target == "voice" or row.id in TIME_DESTINATIONS)
+_TRACKED = tuple(row for row in PARAMETERS if row.target == "voice" or row.id in TOLD_DESTINATIONS)
 
 LetGo = Callable[[int], None]
 
@@ -206,17 +206,21 @@ class Part:
             z = z + by[..., None] * sound.axes[LATENT_PARAMETERS.index(name)]
         return z, z.shape[1] > 1
 
-    def times(self, notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What the network is told of time: [n, F] s since note-on and since note-off, stretched by the two knobs."""
-        shifts = self.modulation.shifts(notes, TIME_DESTINATIONS)
-        attack, release = (
+    def told(self, notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What the network is told of each frame, [n, F] each.
+
+        Seconds since note-on and since note-off, stretched by the two knobs, and how much shimmer is wanted.
+        """
+        shifts = self.modulation.shifts(notes, TOLD_DESTINATIONS)
+        attack, release, shimmer = (
             moved_value(name, self._tracks[name].at(notes.times), shifts[name])
             if name in shifts
             else self._tracks[name].at(notes.times)
-            for name in ("attack", "release")
+            for name in ("attack", "release", "shimmer")
         )
         off = notes.time_off()
-        return notes.time_on() / attack, np.where(off < 0.0, off, off / release)
+        wanted = np.broadcast_to(shimmer, notes.times.shape)
+        return notes.time_on() / attack, np.where(off < 0.0, off, off / release), wanted
 
     # keys to voices
 

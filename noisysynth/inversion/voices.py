@@ -33,6 +33,8 @@ class Voices:
             points["velocity"],
             time_on / points["attack"][:, None],
             np.where(time_off > 0.0, time_off / points["release"][:, None], time_off),
+            # The recording trembles with phases of its own: what comes nearest is what does not.
+            np.zeros_like(time_on),
         )
         gain = (10.0 ** (points["level_db"] / 20.0)).astype(np.float32)
         tuning = (2.0 ** (points["cents"] / 1200.0)).astype(np.float32)

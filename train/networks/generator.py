@@ -163,18 +163,29 @@ class Generator(nn.Module):
         """
         return self.hold_decay(modulation).squeeze(-1)
 
-    def forward(self, z: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+    def forward(
+        self,
+        z: Tensor,
+        pitch: Tensor,
+        velocity: Tensor,
+        time_on: Tensor,
+        time_off: Tensor,
+        shimmer: Tensor | None = None,
+    ) -> Controls:
         """Controls of V voices at F instants each.
 
         z [V, Z]; pitch [V] MIDI note, fractional; velocity [V] 0..1; time_on [V, F] s since note-on, >= 0;
         time_off [V, F] s since note-off, negative while held.
+        shimmer [V, F]: how much partials tremble, 1 for as much as recordings do, the default.
         """
-        return self.moving(self.modulation(z, pitch, velocity), pitch, time_on, time_off)
+        return self.moving(self.modulation(z, pitch, velocity), pitch, time_on, time_off, shimmer)
 
-    def moving(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor) -> Controls:
+    def moving(
+        self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor, shimmer: Tensor | None = None
+    ) -> Controls:
         """As `forward`, with the modulation [V, mapping_width] already known."""
         still = self.still(modulation, pitch, time_on, time_off)
-        gain_db = self.shimmer(modulation, pitch, time_on.clamp(min=0.0))
+        gain_db = self.shimmer(modulation, pitch, time_on.clamp(min=0.0), shimmer)
         shares = still.harmonics * torch.exp(DB_TO_NEPER * gain_db)
         gain = shares.sum(-1)
         # Nothing is left of a note beyond 20 kHz, and nothing is to be divided by it.

@@ -61,8 +61,11 @@ class Shimmer(nn.Module):
         of_rates, nodes = self._log_depths(modulation)
         return of_rates.unsqueeze(-1) + (nodes @ self.measured_at).unsqueeze(1)
 
-    def forward(self, modulation: Tensor, pitch: Tensor, time_on: Tensor) -> Tensor:
-        """Gain in dB [V, F, H] from modulation [V, mapping_width], MIDI pitch [V] and time_on [V, F] >= 0 in s."""
+    def forward(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, amount: Tensor | None = None) -> Tensor:
+        """Gain in dB [V, F, H] from modulation [V, mapping_width], MIDI pitch [V] and time_on [V, F] >= 0 in s.
+
+        amount [V, F]: of the depth, 1 by default.
+        """
         of_rates, nodes = self._log_depths(modulation)
         amplitude = math.sqrt(2.0 / _RATES_PER_OCTAVE) * torch.exp(of_rates.clamp(max=math.log(MOST_DB)))
         amplitude = amplitude.unsqueeze(-1).expand(-1, -1, _RATES_PER_OCTAVE).flatten(1).unsqueeze(1)
@@ -72,6 +75,8 @@ class Shimmer(nn.Module):
         shares = torch.exp((nodes @ self.partials_at).clamp(max=math.log(MOST_DB)))
         gain_db = (waves @ self.sines) * shares.unsqueeze(1)
         fade_in = 1.0 - torch.exp(-time_on / _FADE_IN_S)
+        if amount is not None:
+            fade_in = fade_in * amount
         return _LARGEST_DB * torch.tanh(gain_db * (fade_in.unsqueeze(-1) / _LARGEST_DB))
 
     def _log_depths(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
