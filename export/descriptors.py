@@ -18,7 +18,7 @@ _FLOOR_POWER = 1e-12
 _CHUNK = 16
 
 Values = NDArray[np.float64]
-RunControls = Callable[..., Sequence[NDArray[np.float32]]]  # z, pitch, velocity, time_on, time_off to controls
+RunControls = Callable[..., Sequence[NDArray[np.float32]]]  # z, pitch, velocity, times, shimmer to controls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,9 @@ def measure(run: RunControls, z: NDArray[np.float32]) -> Values:
         time_on = np.tile(times_on, (n, 1))
         for pitch in PITCHES:
             velocity = np.full(n, VELOCITY, np.float32)
-            controls = run(latents, np.full(n, pitch, np.float32), velocity, time_on, time_on - np.float32(GATE_S))
+            pitches, time_off = np.full(n, pitch, np.float32), time_on - np.float32(GATE_S)
+            still = np.zeros_like(time_on)  # how a level trembles at one moment says nothing of the sound
+            controls = run(latents, pitches, velocity, time_on, time_off, still)
             totals[rows] += describe(*(output.astype(np.float64) for output in controls))
     return totals / len(PITCHES)
 
