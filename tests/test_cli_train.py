@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from noisysynth.spec import SynthSpec
 from noisysynth.train.checkpoint import load_run
 from noisysynth.train.cli_train import main
 from noisysynth.train.clip import Clip, Rejected
+from noisysynth.train.config import PRESETS
 from noisysynth.train.prepared import prepare
 
 
@@ -54,9 +56,11 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert training["licence"] == ["CC0"]
 
     second = tmp_path / "second"
-    config = ["--config", "tiny", "--from", str(run)]
+    config = ["--config", "tiny", "--from", str(run), "--set", "body_share=0.5", "--set", "seed=7"]
     assert main(["--data", str(data), "--out", str(second), "--steps", "2", *config]) == 0
     assert load_run(second).training["earlier_steps"] == 6
+    settings = json.loads((second / "config.json").read_text())
+    assert settings == PRESETS["tiny"].to_json() | {"body_share": 0.5, "seed": 7}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,14 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (
             ["--data", "{data}", "--out", "{tmp}/run", "--config", "noisygan-tiny", "--from", "{tmp}"],
             "not for this config",
+        ),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "speed=1"], "unknown key 'speed'"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed"], "seed must be a number, not ''"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed=1.5"], "seed must be a number, not '1.5'"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "kl_weight=nan"], "not negative"),
+        (
+            ["--data", "{data}", "--out", "{tmp}/run", "--config", "noisygan-tiny", "--set", "seed=1"],
+            "--set is for runs of playable notes",
         ),
     ],
 )

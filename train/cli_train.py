@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         "from quick's (default: quick)",
     )
     parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of that config; repeatable"
+    )
+    parser.add_argument(
         "--all-instruments", action="store_true", help="learn the held-out instruments, too: to play, not to judge"
     )
     parser.add_argument("--minutes", type=_positive, help="wall time, counted over all resumptions")
@@ -166,7 +169,12 @@ def _config(options: argparse.Namespace) -> TrainConfig | noisygan.NoisyganConfi
     name = options.config or "quick"
     if options.config is None and (options.resume or options.figures) and (options.out / "config.json").is_file():
         name = str(options.out / "config.json")
-    return noisygan.find_config(name) or phrases.find_config(name) or load_config(name, name != options.config)
+    of_another_model = noisygan.find_config(name) or phrases.find_config(name)
+    if of_another_model is None:
+        return load_config(name, name != options.config).changed(options.set)
+    if options.set:
+        raise UserError("--set is for runs of playable notes; change a copy of this config as a JSON file")
+    return of_another_model
 
 
 def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool = False) -> TrainingData:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,20 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def changed(self, settings: Sequence[str]) -> TrainConfig:
+        """This one with settings changed, each as NAME=VALUE; raise UserError on an unknown name or no number."""
+        changes: dict[str, int | float] = {}
+        for setting in settings:
+            name, _, text = setting.partition("=")
+            kinds = {field.name: int if field.type == "int" else float for field in dataclasses.fields(self)}
+            if name not in kinds:
+                raise UserError(f"config: unknown key {name!r}; known are {', '.join(sorted(kinds))}")
+            try:
+                changes[name] = kinds[name](text)
+            except ValueError:
+                raise UserError(f"config: {name} must be a number, not {text!r}; for example {name}=1") from None
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
     @classmethod
     def from_json(cls, data: Any) -> TrainConfig:
         """A config from a JSON object; what it leaves out keeps its default. Raise UserError on an unknown key."""
@@ -111,6 +126,27 @@ class TrainConfig:
 PRESETS: dict[str, TrainConfig] = {
     # A playable instrument in 15 minutes on two cores.
     "quick": TrainConfig(),
+    # What ships was trained so, for hours on two cores: instruments further apart, and longer averages.
+    "factory": TrainConfig(
+        minutes=120.0,
+        kl_weight=0.0005,
+        learning_rate=8e-4,
+        ema_decay=0.999,
+        checkpoint_steps=2000,
+        max_notes=40_000,
+    ),
+    # The same where a GPU takes four times the notes a step.
+    "gpu": TrainConfig(
+        minutes=60.0,
+        kl_weight=0.0005,
+        reconstruction_notes=192,
+        adversarial_notes=64,
+        velocity_notes=32,
+        ema_decay=0.999,
+        checkpoint_steps=3000,
+        evaluation_notes=256,
+        max_notes=40_000,
+    ),
     # Runs through every line in seconds; for tests.
     "tiny": TrainConfig(
         minutes=1.0,
