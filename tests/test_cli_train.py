@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from noisysynth.spec import SynthSpec
 from noisysynth.train.checkpoint import load_run
-from noisysynth.train.cli_train import main
+from noisysynth.train.cli_train import main, read_data
 from noisysynth.train.clip import Clip, Rejected
 from noisysynth.train.config import PRESETS
 from noisysynth.train.prepared import prepare
@@ -98,6 +99,27 @@ def test_bad_input_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("noisysynth-train: error: ")
     assert message in error
+
+
+def test_what_one_folder_holds_out_is_not_learned_from_another(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same notes under other names, and so split otherwise."""
+    more = tmp_path / "more"
+    shutil.copytree(data, more)
+    index = json.loads((more / "index.json").read_text())
+    for note in index["notes"]:
+        note["split"] = "train"
+    (more / "index.json").write_text(json.dumps(index))
+    alone = [list(read_data([path], PRESETS["tiny"]).train) for path in (data, more)]
+    assert len(alone[0]) < len(alone[1])
+    assert not capsys.readouterr().out
+    both = read_data([data, more], PRESETS["tiny"])
+    learned = {(note.instrument, note.pitch, note.velocity) for note in both.train}
+    held_out = {(note.instrument, note.pitch, note.velocity) for note in both.held_out}
+    assert held_out
+    assert not learned & held_out
+    assert f"{more}: {len(held_out)} notes are held out elsewhere" in capsys.readouterr().out
 
 
 def test_damaged_data_is_one_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

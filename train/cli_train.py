@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noisysynth.errors import UserError
 from noisysynth.train.config import PRESETS, TrainConfig, load_config
@@ -185,6 +185,7 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
     splits = ("train", "test_instruments") if all_instruments else ("train",)
     learned = [PreparedDataset(path, split, _CACHE_BYTES) for path in paths for split in splits]
     held_out = [PreparedDataset(path, "test_notes") for path in paths]
+    _leave_out_what_is_held_out(learned, held_out)
     spec = learned[0].spec
     for path, dataset in zip(paths, held_out, strict=True):
         if dataset.spec != spec:
@@ -225,6 +226,20 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
         instruments=sorted({entry["instrument"] for entry in entries}),
         description=description,
     )
+
+
+def _leave_out_what_is_held_out(learned: Sequence[PreparedDataset], held_out: Sequence[PreparedDataset]) -> None:
+    """A SoundFont's note that one folder holds out may be in another at another length: it is not learned there."""
+
+    def played(entry: dict[str, Any]) -> tuple[Any, ...]:
+        return entry["instrument"], entry["pitch"], entry["velocity"]
+
+    for dataset in learned:
+        elsewhere = {played(entry) for other in held_out if other.path != dataset.path for entry in other.entries}
+        kept = [entry for entry in dataset.entries if played(entry) not in elsewhere]
+        if len(kept) < len(dataset.entries):
+            print(f"{dataset.path}: {len(dataset.entries) - len(kept)} notes are held out elsewhere and not learned")
+            dataset.entries = kept
 
 
 def note_groups(datasets: Sequence[PreparedDataset], config: TrainConfig, with_audio: bool) -> NoteGroups | None:
