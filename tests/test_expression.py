@@ -275,6 +275,25 @@ def test_via_scales_a_route() -> None:
     assert swing(1.0) > 6 * max(swing(0.0), 1.0)
 
 
+@pytest.mark.parametrize(
+    "moved",
+    [
+        (parameter(0.6, "shimmer", 2.0),),
+        (route(1, "Mod wheel", "shimmer", 0.5), parameter(0, "vibrato_depth", 0.0), controller(0.6, 1, 1.0)),
+        (parameter(0.6, "shimmer", 2.0), parameter(0.55, "pad_x", 0.3), parameter(0, "morph_time", 2.0)),
+    ],
+    ids=["knob", "wheel", "knob while the timbre moves"],
+)
+def test_shimmer_comes_and_goes_while_a_note_is_held(moved: tuple[list[np.ndarray], ...]) -> None:
+    audio = render(1.5, QUIET, note(0.1, 2.0, 57), *moved)
+
+    def swing(start_s: float, end_s: float) -> float:
+        return float(np.ptp([loudness(audio, at, at + 0.02) for at in np.arange(start_s, end_s, 0.02)]))
+
+    assert swing(0.3, 0.5) < 1.0
+    assert swing(0.9, 1.4) == pytest.approx(20.0 * np.log10(3.0), abs=1.5)  # of the test instrument at 2
+
+
 @pytest.mark.parametrize("shape", LFO_SHAPES)
 def test_an_lfo_moves_at_its_rate(shape: str) -> None:
     settings = (QUIET, parameter(0, "lfo_1_shape", LFO_SHAPES.index(shape)), parameter(0, "lfo_1_rate", 4.0))
