@@ -510,6 +510,10 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "input of another rank": (with_graph(_shape("input", 1, ["V", 1])), "pitch has 2 dimensions"),
     "fixed voices": (with_graph(_shape("input", 0, [4, 8])), "fixed size"),
     "fixed frames": (with_graph(_shape("input", 3, ["V", 3])), "fixed size"),
+    "shimmer of the voice alone": (with_graph(_shape("input", 5, ["V"])), "shimmer has 1 dimensions, not 2"),
+    "an input too many": (
+        with_graph(lambda m: m.graph.input.append(helper.make_tensor_value_info("x", 1, ["V"]))), "inputs are",
+    ),
     "open latent size": (with_graph(_shape("input", 0, ["V", "Z"])), "leaves a size open"),
     "other latent size": (with_graph(_shape("input", 0, ["V", 16])), "spec says 8"),
     "other partial count": (with_graph(_shape("output", 2, ["V", "F", 41])), "spec says 40"),
