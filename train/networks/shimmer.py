@@ -32,6 +32,7 @@ class Shimmer(nn.Module):
 
     partials_at: Tensor
     measured_at: Tensor
+    amplitude_of: Tensor
     radians_per_s: Tensor
     radians_per_semitone: Tensor
     sines: Tensor
@@ -50,6 +51,10 @@ class Shimmer(nn.Module):
         for name, values in (
             ("partials_at", _between_nodes(np.arange(1, n_harmonics + 1))),
             ("measured_at", _between_nodes(np.array(MEASURED_PARTIALS))),
+            (
+                "amplitude_of",
+                np.tile(np.repeat(np.eye(N_OCTAVES), _RATES_PER_OCTAVE, 1), 2) * math.sqrt(2.0 / _RATES_PER_OCTAVE),
+            ),
             ("radians_per_s", 2.0 * math.pi * rates_hz),
             ("radians_per_semitone", chance.uniform(-1.0, 1.0, n_rates) * _MOST_RADIANS_PER_SEMITONE),
             ("sines", np.concatenate([np.cos(phases), np.sin(phases)])),  # [2 * rates, H]
@@ -67,11 +72,10 @@ class Shimmer(nn.Module):
         amount [V, F]: of the depth, 1 by default.
         """
         of_rates, nodes = self._log_depths(modulation)
-        amplitude = math.sqrt(2.0 / _RATES_PER_OCTAVE) * torch.exp(of_rates.clamp(max=math.log(MOST_DB)))
-        amplitude = amplitude.unsqueeze(-1).expand(-1, -1, _RATES_PER_OCTAVE).flatten(1).unsqueeze(1)
+        amplitude = torch.exp(of_rates.clamp(max=math.log(MOST_DB))) @ self.amplitude_of
         start = pitch.unsqueeze(-1) * self.radians_per_semitone
         angle = time_on.unsqueeze(-1) * self.radians_per_s + start.unsqueeze(1)
-        waves = torch.cat([torch.sin(angle) * amplitude, torch.cos(angle) * amplitude], dim=-1)
+        waves = torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1) * amplitude.unsqueeze(1)
         shares = torch.exp((nodes @ self.partials_at).clamp(max=math.log(MOST_DB)))
         gain_db = (waves @ self.sines) * shares.unsqueeze(1)
         fade_in = 1.0 - torch.exp(-time_on / _FADE_IN_S)
