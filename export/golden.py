@@ -44,8 +44,8 @@ def make_golden(generator: nn.Module, presets: Sequence[Preset], pitch_range: tu
 
 
 def torch_controls(generator: nn.Module, inputs: Arrays) -> Arrays:
-    """The controls that torch computes for inputs by the contract's names, on the CPU; `shimmer` may be one."""
-    names = [*GOLDEN_INPUTS, *(name for name in (SHIMMER.name,) if name in inputs)]
+    """The controls that torch computes for inputs by the contract's names, on the CPU; SHIMMER's may be there."""
+    names = [*GOLDEN_INPUTS, *(port.name for port in SHIMMER if port.name in inputs)]
     with torch.no_grad():
         outputs = generator(*(torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in names))
     return {name: values.float().contiguous().numpy() for name, values in zip(GOLDEN_OUTPUTS, outputs, strict=True)}

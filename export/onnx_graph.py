@@ -33,13 +33,13 @@ def export_control(generator: nn.Module, spec: SynthSpec) -> bytes:
     )
     taken, given = control_ports(spec)
     if takes_shimmer(generator):
-        inputs, taken = (*inputs, torch.rand(voices, frames)), (*taken, SHIMMER)
+        inputs, taken = (*inputs, *torch.rand(2, voices, frames)), (*taken, *SHIMMER)
     return _export(generator, inputs, (taken, given), "control.onnx")
 
 
 def takes_shimmer(generator: nn.Module) -> bool:
-    """Whether it can be told how much shimmer is wanted."""
-    return SHIMMER.name in inspect.signature(generator.forward).parameters
+    """Whether it can be told how much shimmer is wanted, and when."""
+    return {port.name for port in SHIMMER} <= inspect.signature(generator.forward).parameters.keys()
 
 
 def export_encoder(encoder: nn.Module, spec: SynthSpec) -> bytes:

@@ -13,7 +13,6 @@ from noisysynth.engine.control_net import ControlNet
 from noisysynth.errors import UserError
 from noisysynth.export.golden import AUDIO_HOP, AUDIO_RATE, Arrays, harmonic_audio, kernel_inputs, torch_controls
 from noisysynth.export.onnx_graph import takes_shimmer
-from noisysynth.graph_check import SHIMMER
 from noisysynth.instrument import GOLDEN_OUTPUTS, Instrument
 from noisysynth.train.ddsp import eager
 
@@ -54,7 +53,8 @@ def measure_parity(generator: nn.Module, instrument: Instrument, seed: int = 0) 
     for voices, frames in _SHAPES:
         inputs = random_inputs(instrument, voices, frames, rng)
         if net.shimmers:
-            inputs[SHIMMER.name] = (2.0 * rng.random((voices, frames))).astype(np.float32)
+            inputs["shimmer"] = (2.0 * rng.random((voices, frames))).astype(np.float32)
+            inputs["shimmer_clock"] = (60.0 * rng.random((voices, frames))).astype(np.float32)
         expected = torch_controls(generator, inputs)
         for name, values in zip(GOLDEN_OUTPUTS, net.run(**inputs), strict=True):
             worst[name] = _worse(worst[name], _difference(values, expected[name]))

@@ -55,8 +55,9 @@ def control_ports(spec: SynthSpec) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     return inputs, outputs
 
 
-# What a control network may take besides: how much of its shimmer is wanted, 1 for as much as it learned.
-SHIMMER = Port("shimmer", (None, None))
+# What a control network may take besides: how much shimmer is wanted, 1 for as much as it learned, and in seconds how
+# far it has come, which neither stretches with the note nor begins with it.
+SHIMMER = (Port("shimmer", (None, None)), Port("shimmer_clock", (None, None)))
 
 
 def encoder_ports(spec: SynthSpec) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
@@ -71,8 +72,8 @@ def check_graph(
 ) -> None:
     """Raise BadFile unless `data` is a self-contained float32 ONNX model with just these inputs and outputs.
 
-    label: how messages call it. optional: inputs that it may have. Memory that running it would take is not bounded
-    here: only its inputs are.
+    label: how messages call it. optional: inputs that it may have, all or none. Memory that running it would take is
+    not bounded here: only its inputs are.
     """
     import onnx  # 50 ms, so only where a file is opened
 
@@ -84,7 +85,7 @@ def check_graph(
     _check_tensors(model.graph, label)
     _check_nodes(model.graph, label)
     named = {_text(value.name) for value in model.graph.input}
-    taken = (*inputs, *(port for port in optional if port.name in named))
+    taken = (*inputs, *(optional if any(port.name in named for port in optional) else ()))
     for values, ports, kind in (
         (model.graph.input, taken, "inputs"),
         (model.graph.output, outputs, "outputs"),

@@ -28,7 +28,7 @@ from noisysynth.sealed_zip import BadFile, pack_arrays, pack_zip, quoted, read_m
 from noisysynth.spec import SynthSpec
 
 FORMAT = "noisysynth-instrument"
-VERSION = 1
+VERSION = 2  # since control networks may be told of shimmer
 MIB = 1024 * 1024
 MAX_FILE_BYTES = 64 * MIB
 MEMBER_LIMITS = {
@@ -327,7 +327,7 @@ def _parse(data: bytes) -> Instrument:
     _check_identity(manifest, members)
     spec = _spec(_field(manifest, "spec", "manifest"))
     _check_keys(manifest, "manifest", _MANIFEST_KEYS)
-    check_graph(members["control.onnx"], "control.onnx", *control_ports(spec), optional=(SHIMMER,))
+    check_graph(members["control.onnx"], "control.onnx", *control_ports(spec), optional=SHIMMER)
     if "encoder.onnx" in members:
         check_graph(members["encoder.onnx"], "encoder.onnx", *encoder_ports(spec))
     axes = _items(manifest["pad_axes"], "pad_axes", 2, lambda axis, what: _latent(axis, what, spec))

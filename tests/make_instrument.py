@@ -41,6 +41,7 @@ def expected_controls(
     time_on: NDArray[Any],
     time_off: NDArray[Any],
     shimmer: NDArray[Any] | float = 1.0,
+    shimmer_clock: NDArray[Any] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """What the network of `control_onnx` computes, in float64: the definition that it is tested against."""
     z, pitch, velocity, time_on, time_off = (
@@ -50,7 +51,8 @@ def expected_controls(
     attack = 1.0 - np.exp(-time_on / ATTACK_S)
     release = np.exp(-np.maximum(time_off, 0.0) / RELEASE_S)
     gain = velocity[:, None] * attack * release
-    tremble = 1.0 + SHIMMER_DEPTH * (np.asarray(shimmer, np.float64) - 1.0) * np.sin(2.0 * np.pi * SHIMMER_HZ * time_on)
+    clock = time_on if shimmer_clock is None else np.asarray(shimmer_clock, np.float64)
+    tremble = 1.0 + SHIMMER_DEPTH * (np.asarray(shimmer, np.float64) - 1.0) * np.sin(2.0 * np.pi * SHIMMER_HZ * clock)
     weights = np.exp((TILT_PER_Z * np.tanh(z[:, :1]) - 1.0) * np.log(k))
     weights *= k * midi_to_hz(pitch)[:, None] < HIGHEST_HZ
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
@@ -110,7 +112,7 @@ def control_onnx(spec: SynthSpec = SPEC, shimmers: bool = True) -> bytes:
     gain = g.op("Mul", g.unsqueeze("velocity", 1), g.op("Mul", attack, release))
     tone = gain
     if shimmers:
-        wave = g.op("Sin", g.op("Mul", "time_on", 2.0 * np.pi * SHIMMER_HZ))
+        wave = g.op("Sin", g.op("Mul", "shimmer_clock", 2.0 * np.pi * SHIMMER_HZ))
         beyond = g.op("Mul", g.op("Sub", "shimmer", 1.0), SHIMMER_DEPTH)
         tone = g.op("Mul", gain, g.op("Add", g.op("Mul", beyond, wave), 1.0))
     g.op("Mul", tone, LEVEL, output="amplitude")
@@ -137,7 +139,7 @@ def control_onnx(spec: SynthSpec = SPEC, shimmers: bool = True) -> bytes:
         _value("velocity", ("V",)),
         _value("time_on", ("V", "F")),
         _value("time_off", ("V", "F")),
-        *([_value("shimmer", ("V", "F"))] if shimmers else []),
+        *([_value("shimmer", ("V", "F")), _value("shimmer_clock", ("V", "F"))] if shimmers else []),
     ]
     outputs = [
         _value("f0_ratio", ("V", "F")),

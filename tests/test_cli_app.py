@@ -195,6 +195,7 @@ class TestWithoutWindow:
         assert engine.stopped == 1
 
 
+@pytest.mark.alone
 def test_help_is_fast() -> None:
     started = time.monotonic()
     done = subprocess.run(

@@ -82,8 +82,8 @@ def test_trains_and_resumes(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
             "not for this config",
         ),
         (["--data", "{data}", "--out", "{tmp}/run", "--set", "speed=1"], "unknown key 'speed'"),
-        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed"], "seed must be a number, not ''"),
-        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed=1.5"], "seed must be a number, not '1.5'"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed"], "seed must be a whole number, not ''"),
+        (["--data", "{data}", "--out", "{tmp}/run", "--set", "seed=1.5"], "seed must be a whole number, not '1.5'"),
         (["--data", "{data}", "--out", "{tmp}/run", "--set", "kl_weight=nan"], "not negative"),
         (
             ["--data", "{data}", "--out", "{tmp}/run", "--config", "noisygan-tiny", "--set", "seed=1"],
@@ -120,6 +120,16 @@ def test_what_one_folder_holds_out_is_not_learned_from_another(
     assert held_out
     assert not learned & held_out
     assert f"{more}: {len(held_out)} notes are held out elsewhere" in capsys.readouterr().out
+
+    index = json.loads((data / "index.json").read_text())
+    apart = next(note["instrument"] for note in index["notes"])
+    third = tmp_path / "third"
+    shutil.copytree(data, third)
+    for note in index["notes"]:
+        note["split"] = "test_instruments" if note["instrument"] == apart else "train"
+    (third / "index.json").write_text(json.dumps(index))
+    assert apart not in {note.instrument for note in read_data([more, third], PRESETS["tiny"]).train}
+    assert apart in {note.instrument for note in read_data([more, third], PRESETS["tiny"], all_instruments=True).train}
 
 
 def test_damaged_data_is_one_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

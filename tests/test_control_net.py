@@ -96,8 +96,13 @@ def test_more_shimmer_is_told_frame_by_frame_and_is_1_by_default(net: ControlNet
     assert net.shimmers
     inputs = probe_inputs(SPEC, 3, 5)
     wanted = np.linspace(0.0, 2.0, 15, dtype=np.float32).reshape(3, 5)
-    for told, given in ((wanted, {"shimmer": wanted}), (np.ones_like(wanted), {})):
-        expected = expected_controls(SPEC, **inputs, shimmer=told)["amplitude"]
+    clock = np.linspace(5.0, 6.0, 15, dtype=np.float32).reshape(3, 5)
+    for told, given in (
+        ({"shimmer": wanted}, {"shimmer": wanted}),
+        ({"shimmer": wanted, "shimmer_clock": clock}, {"shimmer": wanted, "shimmer_clock": clock}),
+        ({"shimmer": np.ones_like(wanted)}, {}),
+    ):
+        expected = expected_controls(SPEC, **inputs, **told)["amplitude"]
         np.testing.assert_allclose(net.run(**inputs, **given).amplitude, expected, rtol=2e-3, atol=1e-6)
 
 
@@ -157,6 +162,7 @@ def test_weights_that_are_not_finite_are_noticed(value: float) -> None:
 # ---- providers
 
 
+@pytest.mark.alone
 def test_without_cuda_the_cpu_is_chosen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_net.ort, "get_available_providers", lambda: [CPU])
     monkeypatch.setattr(control_net, "ControlNet", None)  # nothing may be loaded, let alone measured
@@ -212,5 +218,6 @@ def test_a_gpu_that_fails_while_it_is_measured_is_not_chosen(monkeypatch: pytest
     assert choose_provider(make_test_instrument()) == CPU
 
 
+@pytest.mark.alone
 def test_measuring_takes_a_plausible_time(net: ControlNet) -> None:
     assert 1e-6 < control_net.measure_seconds(net) < 0.5

@@ -364,7 +364,7 @@ def test_knobs_leave_one_anothers_qualities_alone(built: tuple[Source, Instrumen
 
 def test_a_latent_that_does_nothing_gives_no_knob() -> None:
     def deaf(z: Any, *rest: Any) -> Any:
-        *rest, _ = rest
+        *rest, _ = rest  # shimmer, which it does not take
         with torch.no_grad():
             return [output.numpy() for output in Knobs()(*map(torch.from_numpy, (0.0 * z, *rest)))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_tools import RATE, controller, dominant_hz, engine, level_db, note, parameter, render, roughness, song
-from make_instrument import make_test_instrument
+from make_instrument import SHIMMER_HZ, make_test_instrument
 
 from noisysynth.engine.channels import MpeZones
 from noisysynth.events import EventKind, Transport, make_event
@@ -292,6 +292,18 @@ def test_shimmer_comes_and_goes_while_a_note_is_held(moved: tuple[list[np.ndarra
 
     assert swing(0.3, 0.5) < 1.0
     assert swing(0.9, 1.4) == pytest.approx(20.0 * np.log10(3.0), abs=1.5)  # of the test instrument at 2
+
+
+def test_shimmer_keeps_its_pace_where_notes_are_stretched_and_begins_anywhere() -> None:
+    settings = (QUIET, parameter(0, "shimmer", 2.0), parameter(0, "attack", 0.25))
+    audio = render(3.2, *settings, note(0.1, 1.6, 57), note(1.7, 3.2, 57))
+    phases = []
+    for start_s in (0.3, 1.9):  # 200 ms after each onset
+        levels = np.array([loudness(audio, at, at + 0.02) for at in start_s + 0.02 * np.arange(50)])
+        spectrum = np.fft.rfft((levels - levels.mean()) * np.hanning(50))
+        assert np.argmax(np.abs(spectrum)) == SHIMMER_HZ  # of one second
+        phases.append(np.angle(spectrum[int(SHIMMER_HZ)]))
+    assert abs(np.angle(np.exp(1j * (phases[1] - phases[0])))) > 0.3
 
 
 @pytest.mark.parametrize("shape", LFO_SHAPES)

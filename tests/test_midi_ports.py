@@ -233,6 +233,7 @@ def test_one_port_keeps_the_time(
     assert said(heard) == [(EventKind.CLOCK, 0, 0)]
 
 
+@pytest.mark.alone
 def test_a_system_that_hangs_keeps_nobody_waiting(system: System, told: list[str]) -> None:
     inputs = MidiInputs(lambda event, came_s: None, told.append)
     system.hanging.clear()

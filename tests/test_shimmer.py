@@ -62,10 +62,33 @@ def test_a_known_tremble_is_found_at_its_rate_and_partial(rate_hz: float, octave
     db[:, 2] += 2.0 * np.sin(2.0 * np.pi * rate_hz * t + 0.4)
     partials = (10.0 ** (db / 20.0)).astype(np.float32)
     found = np.exp(log_shimmer(partials, len(t), RATE))
-    assert found[octave, MEASURED_PARTIALS.index(3)] == pytest.approx(2.0 / math.sqrt(2.0), rel=0.1)
+    assert found[octave, MEASURED_PARTIALS.index(3)] == pytest.approx(2.0 / math.sqrt(2.0), rel=0.2)
     found[octave, MEASURED_PARTIALS.index(3)] = LEAST_DB
     assert found[:, :3].max() < 0.3
     assert found[:, 3:].max() == pytest.approx(LEAST_DB, rel=1e-3)
+
+
+@pytest.mark.parametrize(("seconds", "octave"), [(2.4, 0), (3.4, 0), (1.6, 1), (0.8, 2), (3.4, 4)])
+def test_a_random_tremble_of_one_decibel_is_found_as_one(seconds: float, octave: int) -> None:
+    """On average of its log, which is what training learns; notes are seldom long enough for the slow ones."""
+    chance = np.random.default_rng(3)
+    t = np.arange(round(seconds * RATE) + round(0.12 * RATE)) / RATE
+    found = []
+    for _ in range(60):
+        db = np.full((len(t), 100), -30.0)
+        for k in (0, 1, 2, 3):
+            rates_hz = LOWEST_HZ * 2.0 ** (octave + chance.random(6))
+            db[:, k] += math.sqrt(1.0 / 3.0) * np.sin(2.0 * np.pi * (rates_hz * t[:, None] + chance.random(6))).sum(1)
+        found.append(log_shimmer((10.0 ** (db / 20.0)).astype(np.float32), len(t), RATE)[octave, :4])
+    assert math.exp(float(np.mean(found))) == pytest.approx(1.0, rel=0.2)
+
+
+def test_a_note_that_swells_from_nothing_is_measured_while_it_is_heard() -> None:
+    t = np.arange(4 * RATE) / RATE
+    db = np.full((len(t), 100), -30.0) - 60.0 * np.maximum(1.0 - t, 0.0)[:, None]
+    db[:, 0] += 2.0 * np.sin(2.0 * np.pi * 8.0 * t)
+    found = np.exp(log_shimmer((10.0 ** (db / 20.0)).astype(np.float32), len(t), RATE))
+    assert found[3, 0] == pytest.approx(2.0 / math.sqrt(2.0), rel=0.15)
 
 
 def test_what_cannot_be_known_is_not() -> None:
@@ -140,8 +163,8 @@ def test_more_or_less_of_it_in_the_exported_network() -> None:
     still = generator.still(modulation, pitch, time_on, time_on - 100.0)
     moves_db = []
     for amount in (0.0, 1.0, 2.0):
-        inputs = (z, pitch, velocity, time_on, time_on - 100.0, torch.full_like(time_on, amount))
-        names = ("z", "pitch", "velocity", "time_on", "time_off", "shimmer")
+        inputs = (z, pitch, velocity, time_on, time_on - 100.0, torch.full_like(time_on, amount), time_on)
+        names = ("z", "pitch", "velocity", "time_on", "time_off", "shimmer", "shimmer_clock")
         _, amplitude, harmonics, _ = session.run(None, {n: v.numpy() for n, v in zip(names, inputs, strict=True)})
         partials = amplitude[..., None] * harmonics
         ratio = partials[0, :, :20] / (still.amplitude[0, :, None] * still.harmonics[0, :, :20]).numpy()
@@ -149,6 +172,30 @@ def test_more_or_less_of_it_in_the_exported_network() -> None:
     assert moves_db[0] < 0.01
     assert 0.3 < moves_db[1] < 0.8
     assert moves_db[2] == pytest.approx(2.0 * moves_db[1], rel=0.02)
+
+
+def test_it_is_as_exact_after_an_hour() -> None:
+    generator = trembling_generator([0.5, 1.0, 1.5, 1.5, 1.0, 0.5])
+    time_on = 3600.0 + torch.arange(0.0, 2.0, 1.0 / RATE).unsqueeze(0)
+    one, z = torch.tensor([60.0]), torch.zeros(1, FULL.latent_size)
+    modulation = generator.modulation(z, one, one / 127.0)
+    gains = [
+        generator.shimmer.to(dtype)(modulation.to(dtype), one.to(dtype), time_on.to(dtype)).double()
+        for dtype in (torch.float64, torch.float32)
+    ]
+    assert float((gains[0] - gains[1]).square().mean().sqrt()) < 0.1, "of more than 2 dB"
+    assert float(gains[0].square().mean().sqrt()) > 1.5
+
+
+def test_a_stretched_note_trembles_no_faster() -> None:
+    """Its clock is another: else an LFO on Attack would make it rattle."""
+    generator = trembling_generator([0.5, 1.0, 1.5, 1.5, 1.0, 0.5])
+    clock = 7.0 + torch.arange(0.0, 2.0, 1.0 / RATE).unsqueeze(0)
+    one, z = torch.tensor([60.0]), torch.zeros(1, FULL.latent_size)
+    modulation = generator.modulation(z, one, one / 127.0)
+    stretched = [generator.shimmer(modulation, one, clock * stretch, None, clock) for stretch in (0.5, 1.0, 4.0)]
+    for other in stretched[1:]:
+        torch.testing.assert_close(other, stretched[0], atol=1e-3, rtol=0.0)
 
 
 def test_a_network_that_never_heard_of_it_is_still() -> None:

@@ -47,7 +47,8 @@ def audio_loss(generator: Generator, z: Tensor, bank: NoteBank, rows: Tensor, se
     time_on = (start.unsqueeze(-1) + _HOP * torch.arange(n_frames, device=bank.device)) / rate
     gate_s = bank.gate[rows].unsqueeze(-1) / bank.spec.frame_rate
     pitch = bank.pitch[rows]
-    controls = generator(z, pitch, bank.velocity[rows], time_on, time_on - gate_s)
+    modulation = generator.modulation(z, pitch, bank.velocity[rows])
+    controls = generator.still(modulation, pitch, time_on, time_on - gate_s)  # the recording's shimmer is another
     f0_hz = 440.0 * torch.exp2((pitch.unsqueeze(-1) - 69.0) / 12.0) * controls.f0_ratio
     partials = controls.amplitude.unsqueeze(-1) * controls.harmonics
     position = rng.randint(10_000_000, len(rows)).cpu().numpy()

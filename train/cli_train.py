@@ -185,7 +185,8 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
     splits = ("train", "test_instruments") if all_instruments else ("train",)
     learned = [PreparedDataset(path, split, _CACHE_BYTES) for path in paths for split in splits]
     held_out = [PreparedDataset(path, "test_notes") for path in paths]
-    _leave_out_what_is_held_out(learned, held_out)
+    apart = [] if all_instruments else [PreparedDataset(path, "test_instruments") for path in paths]
+    _leave_out_what_is_held_out(learned, held_out, apart)
     spec = learned[0].spec
     for path, dataset in zip(paths, held_out, strict=True):
         if dataset.spec != spec:
@@ -228,15 +229,18 @@ def read_data(paths: Sequence[Path], config: TrainConfig, all_instruments: bool 
     )
 
 
-def _leave_out_what_is_held_out(learned: Sequence[PreparedDataset], held_out: Sequence[PreparedDataset]) -> None:
-    """A SoundFont's note that one folder holds out may be in another at another length: it is not learned there."""
+def _leave_out_what_is_held_out(
+    learned: Sequence[PreparedDataset], notes: Sequence[PreparedDataset], instruments: Sequence[PreparedDataset]
+) -> None:
+    """What one folder holds out is not learned from another: a SoundFont's note may be there at another length."""
 
     def played(entry: dict[str, Any]) -> tuple[Any, ...]:
         return entry["instrument"], entry["pitch"], entry["velocity"]
 
     for dataset in learned:
-        elsewhere = {played(entry) for other in held_out if other.path != dataset.path for entry in other.entries}
-        kept = [entry for entry in dataset.entries if played(entry) not in elsewhere]
+        keys = {played(entry) for other in notes if other.path != dataset.path for entry in other.entries}
+        names = {entry["instrument"] for other in instruments if other.path != dataset.path for entry in other.entries}
+        kept = [each for each in dataset.entries if played(each) not in keys and each["instrument"] not in names]
         if len(kept) < len(dataset.entries):
             print(f"{dataset.path}: {len(dataset.entries) - len(kept)} notes are held out elsewhere and not learned")
             dataset.entries = kept

@@ -108,7 +108,8 @@ class TrainConfig:
             try:
                 changes[name] = kinds[name](text)
             except ValueError:
-                raise UserError(f"config: {name} must be a number, not {text!r}; for example {name}=1") from None
+                what = "a whole number" if kinds[name] is int else "a number"
+                raise UserError(f"config: {name} must be {what}, not {text!r}; for example {name}=1") from None
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     @classmethod
@@ -126,7 +127,8 @@ class TrainConfig:
 PRESETS: dict[str, TrainConfig] = {
     # A playable instrument in 15 minutes on two cores.
     "quick": TrainConfig(),
-    # What ships was trained so, for hours on two cores: instruments further apart, and longer averages.
+    # What ships was trained like this, for hours on two cores: instruments further apart, and longer averages. What
+    # each instrument changes of it is on its training card.
     "factory": TrainConfig(
         minutes=120.0,
         kl_weight=0.0005,
@@ -135,7 +137,7 @@ PRESETS: dict[str, TrainConfig] = {
         checkpoint_steps=2000,
         max_notes=40_000,
     ),
-    # The same where a GPU takes four times the notes a step.
+    # Much the same where a GPU takes four times the notes a step.
     "gpu": TrainConfig(
         minutes=60.0,
         kl_weight=0.0005,

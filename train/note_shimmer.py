@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,13 +27,20 @@ def log_shimmer(partials: NDArray[np.float32], gate: int, frame_rate: int) -> ND
     numbers = np.array([number for number in MEASURED_PARTIALS if number <= partials.shape[1]])
     held = partials[int(_FROM_S * frame_rate) : gate].astype(np.float64)
     level = np.sqrt(np.square(held).sum(axis=1, keepdims=True))
-    over = np.flatnonzero(level[:, 0] <= _FALLEN * level.max(initial=0.0))
-    n = int(over[0]) if len(over) else len(held)
+    quiet = level[:, 0] <= _FALLEN * level.max(initial=0.0)
+    if quiet.all():
+        return found
+    loudest = int(level.argmax())
+    swollen = np.flatnonzero(quiet[:loudest]).max(initial=-1) + 1
+    over = np.flatnonzero(quiet[loudest:])
+    held, level = (each[swollen : loudest + int(over[0]) if len(over) else None] for each in (held, level))
+    n = len(held)
     octaves = np.arange(N_OCTAVES)
-    known = n / frame_rate * LOWEST_HZ * 2.0**octaves >= _FEWEST_PERIODS
+    periods = n / frame_rate * LOWEST_HZ * 2.0**octaves
+    known = periods >= _FEWEST_PERIODS
     if not known.any():
         return found
-    held, level = held[:n, numbers - 1], level[:n]
+    held = held[:, numbers - 1]
     heard = np.median(held / level, axis=0) > _HEARD
     heard &= np.median(held, axis=0) > _AUDIBLE
     if not heard.any():
@@ -45,7 +54,19 @@ def log_shimmer(partials: NDArray[np.float32], gate: int, frame_rate: int) -> ND
     rate_hz = np.fft.rfftfreq(n, 1.0 / frame_rate)
     octave = np.floor(np.log2(np.maximum(rate_hz, 1e-6) / LOWEST_HZ))
     rms = np.sqrt((octave[None, :] == octaves[:, None]).astype(np.float64) @ power)
+    rms *= np.exp(_log_shortfall(periods))[:, None]
     rms[~known] = np.nan
     columns = np.flatnonzero(heard)
     found[:, columns] = np.log(np.clip(rms, LEAST_DB, MOST_DB))
     return found
+
+
+def _log_shortfall(periods: NDArray[Any]) -> NDArray[Any]:
+    """By how much the log of an RMS over so many periods of an octave's slowest rate is too small on average.
+
+    A short stretch of something random has a power of few degrees of freedom d, chi-squared: the mean of its log is
+    under the log of its mean by ln(d/2) - psi(d/2), about 1/d + 1/(3 d^2). A Hann window leaves two thirds of them.
+    """
+    freedom = np.maximum(2.0 * periods / 1.5, 1.0)
+    shortfall: NDArray[Any] = 0.5 * (1.0 / freedom + 1.0 / (3.0 * freedom**2))
+    return shortfall

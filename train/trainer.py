@@ -584,7 +584,10 @@ def _resume(
     try:
         trainee.load(state)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} does not fit this version ({type(error).__name__})") from error
+        raise UserError(
+            f"{path} is of another version ({type(error).__name__}); begin a new run with what it has learned: "
+            f"--from {run_dir}"
+        ) from error
     return path
 
 

@@ -40,6 +40,8 @@ _OPEN_HZ = 20_000.0
 _LOWEST_Q, _Q_OCTAVES = math.sqrt(0.5), 4.5
 _MOST_STRETCH = 0.02
 
+_SHIMMER_S = 30.0  # half of the stretch of shimmer that notes begin on, anywhere
+
 VOICE_DESTINATIONS = frozenset(
     ("pitch", "volume", "filter_key", *(row.id for row in PARAMETERS if row.target == "voice"))
 )
@@ -206,10 +208,11 @@ class Part:
             z = z + by[..., None] * sound.axes[LATENT_PARAMETERS.index(name)]
         return z, z.shape[1] > 1
 
-    def told(self, notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def told(self, notes: Notes) -> tuple[NDArray[np.float64], ...]:
         """What the network is told of each frame, [n, F] each.
 
-        Seconds since note-on and since note-off, stretched by the two knobs, and how much shimmer is wanted.
+        Seconds since note-on and since note-off, stretched by the two knobs; how much shimmer is wanted, and where on
+        its way it is, in s: in no two voices at the same place, and never stretched, or an LFO on Attack would rattle.
         """
         shifts = self.modulation.shifts(notes, TOLD_DESTINATIONS)
         attack, release, shimmer = (
@@ -218,9 +221,10 @@ class Part:
             else self._tracks[name].at(notes.times)
             for name in ("attack", "release", "shimmer")
         )
-        off = notes.time_off()
+        on, off = notes.time_on(), notes.time_off()
         wanted = np.broadcast_to(shimmer, notes.times.shape)
-        return notes.time_on() / attack, np.where(off < 0.0, off, off / release), wanted
+        clock = on + _SHIMMER_S * (1.0 + self._pool.random[notes.voices][:, None])
+        return on / attack, np.where(off < 0.0, off, off / release), wanted, clock
 
     # keys to voices
 

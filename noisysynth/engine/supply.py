@@ -218,7 +218,7 @@ class FrameSupply:
         """What the network says of these voices at sample times [n, R]; noise in the engine's bands."""
         pool = self.voices
         notes = part.notes(voices, times)
-        time_on, time_off, shimmer = (each.astype(np.float32) for each in part.told(notes))
+        time_on, time_off, *shimmer = (each.astype(np.float32) for each in part.told(notes))
         z, moving = part.latents(sound, notes)
         pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
         if moving:
@@ -226,11 +226,11 @@ class FrameSupply:
             n, rows = times.shape
             frames = sound.net.run(
                 z.reshape(-1, z.shape[-1]).astype(np.float32), np.repeat(pitch, rows), np.repeat(velocity, rows),
-                time_on.reshape(-1, 1), time_off.reshape(-1, 1), shimmer.reshape(-1, 1),
+                time_on.reshape(-1, 1), time_off.reshape(-1, 1), *(each.reshape(-1, 1) for each in shimmer),
             )  # fmt: skip
             frames = ControlFrames(*(values.reshape(n, rows, *values.shape[2:]) for values in frames))
         else:
-            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off, shimmer)
+            frames = sound.net.run(z[:, 0].astype(np.float32), pitch, velocity, time_on, time_off, *shimmer)
         return frames._replace(noise=sound.to_engine_bands(frames.noise))
 
     def _on_lines(self, rows: ControlFrames, voices: NDArray[np.int64], stride: int, goes_on: bool) -> ControlFrames:

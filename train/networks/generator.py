@@ -119,7 +119,6 @@ class Generator(nn.Module):
         self.vibrato = nn.Linear(mapping, 2)
         self.hold_decay = nn.Linear(mapping, 1)
         self.release = nn.Linear(mapping, 2)
-        self.shimmer = Shimmer(mapping, spec.n_harmonics)
         n_time = N_FIXED_TIME_FEATURES + _N_LEARNED_DECAYS_ON + _N_LEARNED_DECAYS_OFF + 2 * _N_RATES
         self.time_in = nn.Linear(n_time, width)
         self.film = nn.ModuleList(nn.Linear(mapping, 2 * width) for _ in range(config.n_layers))
@@ -127,6 +126,7 @@ class Generator(nn.Module):
         self.units = MixedUnits()
         self.n_single = min(N_SINGLE_HARMONICS, spec.n_harmonics)
         self.out = nn.Linear(width, 2 + self.n_single + N_ENVELOPE_BANDS + spec.n_noise_bands)
+        self.shimmer = Shimmer(mapping, spec.n_harmonics)
         self.register_buffer("partial_numbers", torch.arange(1, spec.n_harmonics + 1).float(), persistent=False)
         self._initialise()
 
@@ -171,21 +171,30 @@ class Generator(nn.Module):
         time_on: Tensor,
         time_off: Tensor,
         shimmer: Tensor | None = None,
+        shimmer_clock: Tensor | None = None,
     ) -> Controls:
         """Controls of V voices at F instants each.
 
         z [V, Z]; pitch [V] MIDI note, fractional; velocity [V] 0..1; time_on [V, F] s since note-on, >= 0;
         time_off [V, F] s since note-off, negative while held.
-        shimmer [V, F]: how much partials tremble, 1 for as much as recordings do, the default.
+        shimmer [V, F]: how much partials tremble, 1 for as much as recordings do, the default. shimmer_clock [V, F]:
+        where on the way of their trembling they are, in s; time_on by default.
         """
-        return self.moving(self.modulation(z, pitch, velocity), pitch, time_on, time_off, shimmer)
+        modulation = self.modulation(z, pitch, velocity)
+        return self.moving(modulation, pitch, time_on, time_off, shimmer, shimmer_clock)
 
     def moving(
-        self, modulation: Tensor, pitch: Tensor, time_on: Tensor, time_off: Tensor, shimmer: Tensor | None = None
+        self,
+        modulation: Tensor,
+        pitch: Tensor,
+        time_on: Tensor,
+        time_off: Tensor,
+        shimmer: Tensor | None = None,
+        shimmer_clock: Tensor | None = None,
     ) -> Controls:
         """As `forward`, with the modulation [V, mapping_width] already known."""
         still = self.still(modulation, pitch, time_on, time_off)
-        gain_db = self.shimmer(modulation, pitch, time_on.clamp(min=0.0), shimmer)
+        gain_db = self.shimmer(modulation, pitch, time_on.clamp(min=0.0), shimmer, shimmer_clock)
         shares = still.harmonics * torch.exp(DB_TO_NEPER * gain_db)
         gain = shares.sum(-1)
         # Nothing is left of a note beyond 20 kHz, and nothing is to be divided by it.

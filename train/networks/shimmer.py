@@ -16,14 +16,14 @@ MEASURED_PARTIALS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # of recordings
 LEAST_DB, MOST_DB = 0.05, 6.0  # RMS in one octave of rates: what nobody hears, and more than instruments do
 _FIRST_DB = 0.5  # before anything is learned
 _RATES_PER_OCTAVE = 4
-_N_NODES = 8  # at partials 1, 2, 4, 8, ...
+_N_NODES = 7  # at partials 1, 2, 4, ... 64, and beyond as there
 _FADE_IN_S = 0.03
 _LARGEST_DB = 12.0  # that a partial ever rises or falls
 _MOST_RADIANS_PER_SEMITONE = 1.5  # so that the notes of a chord tremble apart, and a bend does not make them flutter
 
 
 class Shimmer(nn.Module):
-    """Sums of sines over time, their phases drawn once for every partial: no memory, and never the same twice.
+    """Sums of sines over time, their phases drawn once for every partial: no memory, and hours until it is as it was.
 
     Recordings tremble with phases that nobody can foretell, so a network that is told to come near them learns their
     mean, which is still. How deep they tremble can be foretold: that is what the latent says, as a depth for each
@@ -45,9 +45,9 @@ class Shimmer(nn.Module):
             self.depth.bias.zero_()
             self.depth.bias[:N_OCTAVES] = math.log(_FIRST_DB)
         n_rates = N_OCTAVES * _RATES_PER_OCTAVE
-        chance = np.random.default_rng(0)
-        rates_hz = LOWEST_HZ * 2.0 ** ((np.arange(n_rates) + chance.random(n_rates)) / _RATES_PER_OCTAVE)
-        phases = 2.0 * math.pi * chance.random((n_rates, n_harmonics))
+        chance = np.random.RandomState(0)  # its numbers are promised never to change
+        rates_hz = LOWEST_HZ * 2.0 ** ((np.arange(n_rates) + chance.random_sample(n_rates)) / _RATES_PER_OCTAVE)
+        phases = 2.0 * math.pi * chance.random_sample((n_rates, n_harmonics))
         for name, values in (
             ("partials_at", _between_nodes(np.arange(1, n_harmonics + 1))),
             ("measured_at", _between_nodes(np.array(MEASURED_PARTIALS))),
@@ -62,19 +62,31 @@ class Shimmer(nn.Module):
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
 
     def log_depth(self, modulation: Tensor) -> Tensor:
-        """[V, N_OCTAVES, MEASURED_PARTIALS]: log of the depth in dB (RMS) that `forward` gives these partials."""
+        """[V, N_OCTAVES, MEASURED_PARTIALS]: log of the depth in dB (RMS) that `forward` gives these partials.
+
+        Beyond MOST_DB it gives less, as nothing that was measured is deeper.
+        """
         of_rates, nodes = self._log_depths(modulation)
         return of_rates.unsqueeze(-1) + (nodes @ self.measured_at).unsqueeze(1)
 
-    def forward(self, modulation: Tensor, pitch: Tensor, time_on: Tensor, amount: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        modulation: Tensor,
+        pitch: Tensor,
+        time_on: Tensor,
+        amount: Tensor | None = None,
+        clock: Tensor | None = None,
+    ) -> Tensor:
         """Gain in dB [V, F, H] from modulation [V, mapping_width], MIDI pitch [V] and time_on [V, F] >= 0 in s.
 
-        amount [V, F]: of the depth, 1 by default.
+        amount [V, F]: of the depth, 1 by default. clock [V, F]: the time in s that the sines are told, time_on by
+        default; where time_on is stretched they must not be, and notes that begin elsewhere on it tremble apart.
         """
         of_rates, nodes = self._log_depths(modulation)
         amplitude = torch.exp(of_rates.clamp(max=math.log(MOST_DB))) @ self.amplitude_of
         start = pitch.unsqueeze(-1) * self.radians_per_semitone
-        angle = time_on.unsqueeze(-1) * self.radians_per_s + start.unsqueeze(1)
+        clock = time_on if clock is None else clock
+        angle = clock.unsqueeze(-1) * self.radians_per_s + start.unsqueeze(1)
         waves = torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1) * amplitude.unsqueeze(1)
         shares = torch.exp((nodes @ self.partials_at).clamp(max=math.log(MOST_DB)))
         gain_db = (waves @ self.sines) * shares.unsqueeze(1)
