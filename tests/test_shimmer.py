@@ -187,10 +187,23 @@ def test_it_is_as_exact_after_an_hour() -> None:
     assert float(gains[0].square().mean().sqrt()) > 1.5
 
 
+def test_notes_struck_alike_begin_alike() -> None:
+    """Whatever the clock says: a slow tremble that began anywhere would make one stroke louder than the next."""
+    generator = trembling_generator([2.0, 2.0, 2.0, 0.1, 0.1, 0.1])
+    time_on = torch.tensor([[0.0, 0.02, 0.05, 0.1]]).expand(40, -1)
+    pitch, z = torch.full((40,), 60.0), torch.zeros(40, FULL.latent_size)
+    modulation = generator.modulation(z, pitch, pitch / 127.0)
+    gain_db = generator.shimmer(modulation, pitch, time_on, None, time_on + 7.3 * torch.arange(40.0).unsqueeze(1))
+    spread = gain_db[..., :20].std(0).mean(-1)
+    assert float(spread[0]) == 0.0
+    assert float(spread[1]) < 0.6
+    assert float(generator.shimmer(modulation, pitch, time_on + 3.0)[..., :20].std()) > 2.5
+
+
 def test_a_stretched_note_trembles_no_faster() -> None:
     """Its clock is another: else an LFO on Attack would make it rattle."""
     generator = trembling_generator([0.5, 1.0, 1.5, 1.5, 1.0, 0.5])
-    clock = 7.0 + torch.arange(0.0, 2.0, 1.0 / RATE).unsqueeze(0)
+    clock = 27.0 + torch.arange(0.0, 2.0, 1.0 / RATE).unsqueeze(0)
     one, z = torch.tensor([60.0]), torch.zeros(1, FULL.latent_size)
     modulation = generator.modulation(z, one, one / 127.0)
     stretched = [generator.shimmer(modulation, one, clock * stretch, None, clock) for stretch in (0.5, 1.0, 4.0)]

@@ -77,7 +77,8 @@ def _played(results: dict[str, Any]) -> list[Bar]:
     else:
         bars.append(Bar("louder when struck harder", "every ladder", f"{ladders['monotonic']:.0%}",
                         at_least(ladders["monotonic"], 1.0),
-                        f"N = {ladders['n']}; largest step down {ladders['largest_fall_db']:.1f} dB"))  # fmt: skip
+                        f"N = {ladders['n']}; largest step down {ladders['largest_fall_db']:.1f} dB, "
+                        f"with shimmer {ladders['played_fall_db']:.1f}"))  # fmt: skip
     gates = results.get("gates")
     if gates is None:
         bars.append(Bar("gates 0.05 to 10 s", "no click, hang or drift", "-", None))

@@ -156,7 +156,8 @@ def _playing(results: dict[str, Any]) -> str:
         row = results["velocity"]
         parts.append(
             f"<h3>Velocity</h3><p>{row['monotonic']:.0%} of {row['n']} ladders never get softer when struck harder "
-            f"({row['rising']:.1%} of the steps rise; largest fall {row['largest_fall_db']:.1f} dB); median range "
+            f"({row['rising']:.1%} of the steps rise; largest fall {row['largest_fall_db']:.1f} dB, "
+            f"with shimmer {row['played_fall_db']:.1f} dB); median range "
             f"{row['range_db']:.1f} dB. {row['brighter']:.0%} end brighter, by {row['brightness_octaves']:+.2f} "
             "octaves.</p>" + image(figures.velocity_picture(results), "loudness over velocity")
         )

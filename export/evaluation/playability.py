@@ -77,19 +77,18 @@ def keyboard(player: Player, timbres: Sequence[Timbre], per_key: int, progress: 
 def velocity(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict[str, Any]:
     """A ladder of velocities for each timbre: loudness (A-weighted, first 0.5 s) and brightness must rise.
 
-    monotonic: share of ladders whose loudness never falls. rising: share of steps. range_db: median, softest to
-    hardest. brighter: share of ladders that end brighter than they begin. ladders: loudness in dB of each.
+    They are played without shimmer, which makes two strokes alike differ by chance; played_fall_db: the largest step
+    down with it. monotonic: share of ladders whose loudness never falls. rising: share of steps. range_db: median,
+    softest to hardest. brighter: share of ladders that end brighter than they begin. ladders: loudness in dB of each.
     """
-    ladders, tops = [], []
+    ladders, tops, played = [], [], []
     for i, timbre in enumerate(timbres):
-        loudness, brightness = [], []
-        for each in VELOCITIES:
-            audio = player.note(timbre.z, Told(PITCHES[i % len(PITCHES)], each, 0.5), 0.5)
-            loudness.append(loudness_db(audio, player.sample_rate))
-            brightness.append(brightness_hz(audio, player.sample_rate))
-            progress(1)
-        ladders.append(loudness)
-        tops.append(brightness)
+        told = [Told(PITCHES[i % len(PITCHES)], each, 0.5) for each in VELOCITIES]
+        still = [player.note(timbre.z, each, 0.5, shimmer=0.0) for each in told]
+        ladders.append([loudness_db(audio, player.sample_rate) for audio in still])
+        tops.append([brightness_hz(audio, player.sample_rate) for audio in still])
+        played.append([loudness_db(player.note(timbre.z, each, 0.5), player.sample_rate) for each in told])
+        progress(len(VELOCITIES))
     steps = np.diff(np.array(ladders), axis=1)
     bright = np.log2(np.maximum(np.array(tops), 1.0))
     rises = steps > LOUDER_DB
@@ -98,6 +97,7 @@ def velocity(player: Player, timbres: Sequence[Timbre], progress: Progress) -> d
         "monotonic": float(rises.all(axis=1).mean()),
         "rising": float(rises.mean()),
         "largest_fall_db": max(0.0, -float(steps.min())),
+        "played_fall_db": max(0.0, -float(np.diff(np.array(played), axis=1).min())),
         "range_db": float(np.median(np.sum(steps, axis=1))),
         "brighter": float(np.mean(bright[:, -1] > bright[:, 0])),
         "brightness_octaves": float(np.median(bright[:, -1] - bright[:, 0])),

@@ -30,20 +30,23 @@ class Player:
         rows = [make_event(EventKind.PARAMETER, PARAMETER_INDEX[name], value) for name, value in settings.items()]
         self._engine.render(np.concatenate(rows), sample_rate // 4)  # until the volume has arrived
 
-    def note(self, z: NDArray[np.float32], told: Told, seconds: float | None = None) -> NDArray[np.float32]:
+    def note(
+        self, z: NDArray[np.float32], told: Told, seconds: float | None = None, shimmer: float = 1.0
+    ) -> NDArray[np.float32]:
         """Audio [samples] from note-on, mono, told.heard_s long or as many seconds. z: [Z], the latent."""
         engine = self._engine
         start = int(engine.state["position"][0]) + _LEAD
         length = round((told.heard_s if seconds is None else seconds) * self.sample_rate)
         key = int(np.clip(round(told.pitch), 0, 127))
+        settings = {"tune": 100.0 * (told.pitch - key), "shimmer": shimmer}
         events = [
+            *(make_event(EventKind.PARAMETER, PARAMETER_INDEX[n], v, time=start - _LEAD) for n, v in settings.items()),
             make_event(EventKind.LATENT, latent=np.asarray(z, np.float32), time=start - _LEAD),
-            make_event(EventKind.PARAMETER, PARAMETER_INDEX["tune"], 100.0 * (told.pitch - key), time=start - _LEAD),
             make_event(EventKind.NOTE_ON, key, told.velocity, time=start),
             make_event(EventKind.NOTE_OFF, key, time=start + max(1, round(told.gate_s * self.sample_rate))),
         ]
         if told.velocity <= 0.0:
-            events.pop(2)  # a note-on without velocity would be a note-off
+            events.pop(-2)  # a note-on without velocity would be a note-off
         # A note-off beyond the end would wait for the next call.
         rows = np.concatenate([event for event in events if event["time"][0] < start + length])
         audio = engine.render(rows, _LEAD + length)[_LEAD:]

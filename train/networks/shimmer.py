@@ -17,7 +17,8 @@ LEAST_DB, MOST_DB = 0.05, 6.0  # RMS in one octave of rates: what nobody hears, 
 _FIRST_DB = 0.5  # before anything is learned
 _RATES_PER_OCTAVE = 4
 _N_NODES = 7  # at partials 1, 2, 4, ... 64, and beyond as there
-_FADE_IN_S = 0.03
+# Strings beat from a common beginning: a tremble comes in within a period, so that notes struck alike begin alike.
+_FADE_IN_PERIODS = 0.5
 _LARGEST_DB = 12.0  # that a partial ever rises or falls
 _MOST_RADIANS_PER_SEMITONE = 1.5  # so that the notes of a chord tremble apart, and a bend does not make them flutter
 
@@ -34,6 +35,7 @@ class Shimmer(nn.Module):
     measured_at: Tensor
     amplitude_of: Tensor
     radians_per_s: Tensor
+    fade_per_s: Tensor
     radians_per_semitone: Tensor
     sines: Tensor
 
@@ -56,6 +58,7 @@ class Shimmer(nn.Module):
                 np.tile(np.repeat(np.eye(N_OCTAVES), _RATES_PER_OCTAVE, 1), 2) * math.sqrt(2.0 / _RATES_PER_OCTAVE),
             ),
             ("radians_per_s", 2.0 * math.pi * rates_hz),
+            ("fade_per_s", -rates_hz / _FADE_IN_PERIODS),
             ("radians_per_semitone", chance.uniform(-1.0, 1.0, n_rates) * _MOST_RADIANS_PER_SEMITONE),
             ("sines", np.concatenate([np.cos(phases), np.sin(phases)])),  # [2 * rates, H]
         ):
@@ -87,13 +90,13 @@ class Shimmer(nn.Module):
         start = pitch.unsqueeze(-1) * self.radians_per_semitone
         clock = time_on if clock is None else clock
         angle = clock.unsqueeze(-1) * self.radians_per_s + start.unsqueeze(1)
-        waves = torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1) * amplitude.unsqueeze(1)
+        fade_in = 1.0 - torch.exp(time_on.unsqueeze(-1) * self.fade_per_s)
+        waves = torch.cat([torch.sin(angle) * fade_in, torch.cos(angle) * fade_in], dim=-1) * amplitude.unsqueeze(1)
         shares = torch.exp((nodes @ self.partials_at).clamp(max=math.log(MOST_DB)))
         gain_db = (waves @ self.sines) * shares.unsqueeze(1)
-        fade_in = 1.0 - torch.exp(-time_on / _FADE_IN_S)
         if amount is not None:
-            fade_in = fade_in * amount
-        return _LARGEST_DB * torch.tanh(gain_db * (fade_in.unsqueeze(-1) / _LARGEST_DB))
+            gain_db = gain_db * amount.unsqueeze(-1)
+        return _LARGEST_DB * torch.tanh(gain_db / _LARGEST_DB)
 
     def _log_depths(self, modulation: Tensor) -> tuple[Tensor, Tensor]:
         """[V, N_OCTAVES] over rates and [V, nodes] over partials, which add up."""
