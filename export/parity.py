@@ -17,7 +17,7 @@ from noisysynth.instrument import GOLDEN_OUTPUTS, Instrument
 from noisysynth.train.ddsp import eager
 
 CONTROLS_BAR = 1e-4
-BATCH_BAR = 3e-5  # a share of a note that is 90 dB under it; float32 rounds as it likes
+BATCH_BAR = 1e-4  # a share of a note that is 80 dB under it: float32 rounds as it likes, and shimmer makes more of it
 AUDIO_BAR_DB = -60.0
 
 _SHAPES = ((1, 1), (3, 7), (64, 16))  # voices, frames: shapes other than the one that was traced

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from noisysynth.train.networks.shimmer import LEAST_DB, LOWEST_HZ, MEASURED_PARTIALS, MOST_DB, N_OCTAVES
 
+_DB_PER_NEPER = 20.0 / np.log(10.0)
 _FROM_S = 0.12  # after the attack
 _FALLEN = 10.0 ** (-40.0 / 20.0)  # from the loudest moment to where the note is over
 _HEARD = 10.0 ** (-45.0 / 20.0)  # of the whole note, at least so much must a partial be
@@ -20,8 +21,8 @@ _FEWEST_PERIODS = 1.4  # of an octave's slowest rate
 def log_shimmer(partials: NDArray[np.float32], gate: int, frame_rate: int) -> NDArray[np.float32]:
     """[N_OCTAVES, len(MEASURED_PARTIALS)]: log of the RMS in dB by which each partial's level moves, NaN if unknown.
 
-    partials: [F, H]. gate: frames held. What a cubic over the held note leaves is what moves; its power spectrum is
-    summed over each octave of rates from LOWEST_HZ on.
+    partials: [F, H]. gate: frames held. What moves is the amplitude about a cubic over the held note's levels, as a
+    share of it, small ones in dB; its power spectrum is summed over each octave of rates from LOWEST_HZ on.
     """
     found = np.full((N_OCTAVES, len(MEASURED_PARTIALS)), np.nan, np.float32)
     numbers = np.array([number for number in MEASURED_PARTIALS if number <= partials.shape[1]])
@@ -48,7 +49,9 @@ def log_shimmer(partials: NDArray[np.float32], gate: int, frame_rate: int) -> ND
 
     db = 20.0 * np.log10(np.maximum(held[:, heard], _FLOOR * level))
     trend = np.vander(np.linspace(-1.0, 1.0, n), 4)
-    moves = db - trend @ np.linalg.lstsq(trend, db, rcond=None)[0]
+    about = 10.0 ** ((db - trend @ np.linalg.lstsq(trend, db, rcond=None)[0]) / 20.0)
+    # Not in dB: the dip of a beat, sharp there, is not heard, and its overtones would be taken for a flutter.
+    moves = _DB_PER_NEPER * (about / about.mean(axis=0) - 1.0)
     window = np.hanning(n)[:, None]
     power = np.square(np.abs(np.fft.rfft(moves * window, axis=0))) * (2.0 / (n * np.square(window).sum()))
     rate_hz = np.fft.rfftfreq(n, 1.0 / frame_rate)

@@ -15,7 +15,9 @@ N_OCTAVES = 6  # of rates, to 45 Hz
 MEASURED_PARTIALS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # of recordings
 LEAST_DB, MOST_DB = 0.05, 6.0  # RMS in one octave of rates: what nobody hears, and more than instruments do
 _FIRST_DB = 0.5  # before anything is learned
-_RATES_PER_OCTAVE = 4
+# Of the rates in an octave a partial has one; it is twice the one in the octave below, but where a family begins.
+_RATES_PER_OCTAVE = 6
+_FAMILIES = ((0, 1), (2, 3, 4), (5,))
 _N_NODES = 7  # at partials 1, 2, 4, ... 64, and beyond as there
 # Strings beat from a common beginning: a tremble comes in within a period, so that notes struck alike begin alike.
 _FADE_IN_PERIODS = 0.5
@@ -46,21 +48,15 @@ class Shimmer(nn.Module):
             self.depth.weight.mul_(0.1)
             self.depth.bias.zero_()
             self.depth.bias[:N_OCTAVES] = math.log(_FIRST_DB)
-        n_rates = N_OCTAVES * _RATES_PER_OCTAVE
-        chance = np.random.RandomState(0)  # its numbers are promised never to change
-        rates_hz = LOWEST_HZ * 2.0 ** ((np.arange(n_rates) + chance.random_sample(n_rates)) / _RATES_PER_OCTAVE)
-        phases = 2.0 * math.pi * chance.random_sample((n_rates, n_harmonics))
+        rates_hz, per_semitone, sines = _beats(n_harmonics)
         for name, values in (
             ("partials_at", _between_nodes(np.arange(1, n_harmonics + 1))),
             ("measured_at", _between_nodes(np.array(MEASURED_PARTIALS))),
-            (
-                "amplitude_of",
-                np.tile(np.repeat(np.eye(N_OCTAVES), _RATES_PER_OCTAVE, 1), 2) * math.sqrt(2.0 / _RATES_PER_OCTAVE),
-            ),
+            ("amplitude_of", math.sqrt(2.0) * np.tile(np.repeat(np.eye(N_OCTAVES), _RATES_PER_OCTAVE, 1), 2)),
             ("radians_per_s", 2.0 * math.pi * rates_hz),
             ("fade_per_s", -rates_hz / _FADE_IN_PERIODS),
-            ("radians_per_semitone", chance.uniform(-1.0, 1.0, n_rates) * _MOST_RADIANS_PER_SEMITONE),
-            ("sines", np.concatenate([np.cos(phases), np.sin(phases)])),  # [2 * rates, H]
+            ("radians_per_semitone", per_semitone),
+            ("sines", sines),
         ):
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
 
@@ -116,3 +112,29 @@ def _between_nodes(partials: NDArray[np.int64]) -> NDArray[np.float64]:
     """[nodes, P]: each node's share of each partial, linear over octaves."""
     octaves = np.minimum(np.log2(partials), _N_NODES - 1.0)
     return np.maximum(1.0 - np.abs(octaves - np.arange(_N_NODES)[:, None]), 0.0)
+
+
+def _beats(n_harmonics: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Rates in Hz [R], their radians per semitone [R], and what partials take of sines and cosines [2 * R, H].
+
+    Two modes that are a little apart beat as log |1 + m exp(i phi)| = m cos(phi) - m^2 cos(2 phi) / 2 + ... does: in
+    long crests and sharp dips. So what is twice as fast is locked to what is slower, with the other sign, as far as a
+    family of octaves goes; locked throughout, a partial would repeat itself every second.
+    """
+    chance = np.random.RandomState(0)  # its numbers are promised never to change
+    n = _RATES_PER_OCTAVE
+    rates_hz, per_semitone = np.zeros(N_OCTAVES * n), np.zeros(N_OCTAVES * n)
+    sines, cosines = np.zeros((2, N_OCTAVES * n, n_harmonics))
+    partials = np.arange(n_harmonics)
+    for family in _FAMILIES:
+        slowest_hz = LOWEST_HZ * 2.0 ** (family[0] + (np.arange(n) + chance.random_sample(n)) / n)
+        radians = _MOST_RADIANS_PER_SEMITONE * chance.uniform(-1.0, 1.0, n)
+        chosen = chance.randint(n, size=n_harmonics)
+        phase = 2.0 * math.pi * chance.random_sample(n_harmonics)
+        for step, octave in enumerate(family):
+            times, sign = 2.0**step, 1.0 if step == 0 else -1.0
+            rates_hz[octave * n : (octave + 1) * n] = times * slowest_hz
+            per_semitone[octave * n : (octave + 1) * n] = times * radians
+            sines[octave * n + chosen, partials] = -sign * np.sin(times * phase)
+            cosines[octave * n + chosen, partials] = sign * np.cos(times * phase)
+    return rates_hz, per_semitone, np.concatenate([sines, cosines])
