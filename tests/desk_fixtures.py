@@ -23,7 +23,7 @@ from noisysynth.ui.player import Player
 from noisysynth.ui.window import Window
 
 # The manifest tells means over many latents; from some presets, where it is at its end, a direction does little.
-START = "Charang"
+START = "Yamaha Grand Piano"
 START_S = 240.0  # on a machine that has yet to compile
 
 
@@ -44,7 +44,7 @@ def desk(
     try:
         desk = Desk(window, ear := Probe("desk"))
         desk.wait_until(lambda: player.running and not window._restoring, START_S)
-        player.rack.add(next(each for each in factory_instruments() if each.stem == "bowed-and-blown"))
+        player.rack.add(next(each for each in factory_instruments() if each.stem == "chameleon"))
         desk.wait_until(lambda: player.used == [0, 1] and not player.requests.busy, 30.0)
         player.choose_preset([preset.name for preset in player.presets].index(START), LATENT_PART)
         desk.home[LATENT_PART] = player.values["pad_x"], player.values["pad_y"]
