@@ -13,7 +13,8 @@ step lint .venv/bin/ruff check .
 step format .venv/bin/ruff format --check --quiet .
 step types sh scripts/types.sh
 # What is heard live has the machine to itself: a core that another test uses would be a click.
-step tests .venv/bin/pytest -n auto --maxprocesses 8 --dist loadfile -m 'not jack and not alone'
+# A worker a core, so no threads within: they would fight.
+step tests env OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 8 --dist loadfile -m 'not jack and not alone'
 step live .venv/bin/pytest -m 'jack or alone'
 if [ -n "$failed" ]; then
     echo "make test: failed:$failed" >&2

@@ -27,15 +27,22 @@ def quiet(_: int) -> None:
 class FakePlayer:
     """Plays what a function of z, conditions and seconds says."""
 
-    def __init__(self, sound: Any) -> None:
+    def __init__(self, sound: Any, tremble: float = 0.0) -> None:
+        """tremble: share by which every second note is softer, where shimmer is asked for."""
+        self._tremble = tremble
+        self._notes = 0
         self.sample_rate = RATE
         self.instrument = make_test_instrument()
         self._sound = sound
 
-    def note(self, z: NDArray[np.float32], told: Told, seconds: float | None = None) -> NDArray[np.float32]:
+    def note(
+        self, z: NDArray[np.float32], told: Told, seconds: float | None = None, shimmer: float = 1.0
+    ) -> NDArray[np.float32]:
+        self._notes += 1
+        softer = 1.0 - self._tremble * shimmer * (self._notes % 2)
         seconds = told.heard_s if seconds is None else seconds
         time_s = np.arange(round(seconds * RATE)) / RATE
-        return np.asarray(self._sound(z, told, time_s), np.float32)
+        return np.asarray(softer * self._sound(z, told, time_s), np.float32)
 
 
 def sine(told: Told, time_s: NDArray[np.float64], cents: Any = 0.0, release_s: float = 0.05) -> NDArray[np.float64]:
@@ -118,6 +125,11 @@ def test_velocity_ladders_tell_which_fall() -> None:
     good = playability.velocity(FakePlayer(lambda z, told, t: sine(told, t)), TIMBRES, quiet)
     assert good["monotonic"] == 1.0
     assert good["range_db"] == pytest.approx(20.0, abs=0.5)
+    assert good["played_fall_db"] == 0.0
+
+    lively = playability.velocity(FakePlayer(lambda z, told, t: sine(told, t), tremble=0.3), TIMBRES, quiet)
+    assert lively["monotonic"] == 1.0
+    assert lively["played_fall_db"] == pytest.approx(-20 * np.log10(0.7 / 0.85), abs=0.5)  # 0.85 to 1, and softer
 
     def bad(z: NDArray[np.float32], told: Told, t: Any) -> Any:
         upside_down = z[0] > 0.5 and told.velocity > 0.9

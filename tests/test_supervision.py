@@ -22,7 +22,10 @@ from noisysynth.events import EventKind
 JACK = AudioChoice(host_api="JACK", block_size=64)
 CHORD = (57, 60, 64)
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes cannot be killed here")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes cannot be killed here"),
+]
 
 
 @pytest.fixture(scope="module")
