@@ -35,9 +35,13 @@ def listen(live: Live) -> None:
 
 def test_the_test_tone_is_heard_left_right_and_on_both(live: Live) -> None:
     place_s = 0.5
-    start = live.ear.now
-    live.client.test_tone(3 * place_s)
-    audio = live.ear.audio(start, start + round((3 * place_s + 0.6) * live.ear.sample_rate))
+    for _ in range(5):  # a block that the machine lost on the way to our ear would be a jump in phase
+        skipped = int(live.ear.row["skipped"])
+        start = live.ear.now
+        live.client.test_tone(3 * place_s)
+        audio = live.ear.audio(start, start + round((3 * place_s + 0.6) * live.ear.sample_rate))
+        if int(live.ear.row["skipped"]) == skipped:
+            break
     rate = live.ear.sample_rate
     began = int(np.flatnonzero(np.abs(audio[:, 0]) > 0.01)[0])
     for place, sounding in enumerate(((True, False), (False, True), (True, True))):
