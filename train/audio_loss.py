@@ -9,6 +9,7 @@ from noisysynth.train.ddsp.operators import harmonic_synth, noise_synth
 from noisysynth.train.dice import Dice
 from noisysynth.train.networks.generator import Generator
 from noisysynth.train.note_bank import NoteBank
+from noisysynth.train.units import midi_to_hz
 
 FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 _HOP = 128
@@ -49,7 +50,7 @@ def audio_loss(generator: Generator, z: Tensor, bank: NoteBank, rows: Tensor, se
     pitch = bank.pitch[rows]
     modulation = generator.modulation(z, pitch, bank.velocity[rows])
     controls = generator.still(modulation, pitch, time_on, time_on - gate_s)  # the recording's shimmer is another
-    f0_hz = 440.0 * torch.exp2((pitch.unsqueeze(-1) - 69.0) / 12.0) * controls.f0_ratio
+    f0_hz = midi_to_hz(pitch.unsqueeze(-1)) * controls.f0_ratio
     partials = controls.amplitude.unsqueeze(-1) * controls.harmonics
     position = rng.randint(10_000_000, len(rows)).cpu().numpy()
     audio = harmonic_synth(f0_hz, partials, rate, _HOP) + noise_synth(controls.noise, rate, _HOP, position)

@@ -99,10 +99,10 @@ class TrainConfig:
 
     def changed(self, settings: Sequence[str]) -> TrainConfig:
         """This one with settings changed, each as NAME=VALUE; raise UserError on an unknown name or no number."""
+        kinds = {field.name: int if field.type == "int" else float for field in dataclasses.fields(self)}
         changes: dict[str, int | float] = {}
         for setting in settings:
             name, _, text = setting.partition("=")
-            kinds = {field.name: int if field.type == "int" else float for field in dataclasses.fields(self)}
             if name not in kinds:
                 raise UserError(f"config: unknown key {name!r}; known are {', '.join(sorted(kinds))}")
             try:

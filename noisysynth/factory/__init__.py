@@ -8,7 +8,7 @@ from noisysynth.errors import UserError
 
 FOLDER = Path(__file__).parent
 DEMO_SONG = FOLDER / "demo.mid"
-FIRST = "chameleon.noisy"  # made for recordings that are dropped on it, and what it draws is nearest to real notes
+FIRST = "chameleon.noisy"  # it has the most presets, for songs, too, and was made for recordings that are dropped on it
 
 
 def factory_instruments() -> list[Path]:

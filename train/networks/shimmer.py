@@ -26,7 +26,7 @@ _MOST_RADIANS_PER_SEMITONE = 1.5  # so that the notes of a chord tremble apart, 
 
 
 class Shimmer(nn.Module):
-    """Sums of sines over time, their phases drawn once for every partial: no memory, and hours until it is as it was.
+    """Sums of sines over time, their phases drawn once for every partial: a tremble without memory.
 
     Recordings tremble with phases that nobody can foretell, so a network that is told to come near them learns their
     mean, which is still. How deep they tremble can be foretold: that is what the latent says, as a depth for each
