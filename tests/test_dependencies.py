@@ -11,7 +11,7 @@ from test_import_rules import ROOT, SOURCES, imports_of
 
 EXTRA = re.compile(r"extra == ['\"](\w+)['\"]")
 # Used without an import of ours: numba's compiler, torch's writer and what pip and make run.
-NOT_IMPORTED = {"tensorboard", "pytest", "pytest-qt", "mypy", "ruff", "setuptools"}
+NOT_IMPORTED = {"tensorboard", "pytest", "pytest-qt", "pytest-xdist", "mypy", "ruff", "setuptools"}
 COMES_WITH = {"llvmlite": "numba"}
 # One import, two distributions.
 SAME = {"onnxruntime-gpu": "onnxruntime"}
