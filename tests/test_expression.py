@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import make_instrument
 import numpy as np
 import pytest
 from engine_tools import RATE, controller, dominant_hz, engine, level_db, note, parameter, render, roughness, song
@@ -360,6 +361,15 @@ def test_the_amp_envelope_shapes_the_loudness() -> None:
     assert abs(loudness(falls, 1.2, 1.5) - loudness(render(1.5, note(0.1, 3.0, 57)), 1.2, 1.5) + 20) < 1
     short = render(0.8, parameter(0, "release", 4.0), parameter(0, "amp_release", 0.05), note(0.1, 0.3, 57))
     assert loudness(short, 0.5, 0.6) < -80
+
+
+@pytest.mark.parametrize("release_s", [20.0, 5.0])
+def test_a_stroke_begins_at_once(monkeypatch: pytest.MonkeyPatch, release_s: float) -> None:
+    """The shortest attack of the envelope is none: rising from frame to frame, it would blunt every stroke."""
+    monkeypatch.setattr(make_instrument, "ATTACK_S", 1e-5)  # on a straight line from the first frame, 0, to the next
+    struck = engine(control_onnx=make_instrument.control_onnx.__wrapped__())
+    audio = struck.render(song(QUIET, parameter(0, "amp_release", release_s), note(0.1, 0.5, 93)), RATE // 2)
+    assert loudness(audio, 0.101, 0.102) - loudness(audio, 0.3, 0.4) == pytest.approx(20 * np.log10(0.375), abs=1.0)
 
 
 def test_the_matrix_moves_values_that_belong_to_no_voice() -> None:

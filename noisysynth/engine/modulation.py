@@ -71,6 +71,8 @@ class Notes:
 
 
 PRESSURE, BEND = -1, -2
+# Shared memory keeps values in float32, which may lie a little higher.
+_SHORTEST_ATTACK_S = float(np.float32(PARAMETERS[PARAMETER_INDEX["amp_attack"]].minimum))
 _NETWORK_DESTINATIONS = frozenset(row.id for row in PARAMETERS if row.target == "latent")
 _CONTROLLER_OF_SOURCE = {
     _SOURCE["Mod wheel"]: 1,
@@ -162,8 +164,12 @@ class Modulation:
 
     def _adsr(self, id_: str, notes: Notes, release_s: float | None = None) -> Floats:
         value = self._values
+        attack_s = value(f"{id_}_attack")
+        # Frames are four times as far apart as the shortest attack is long: rising from one to the next, it is blunt.
+        if attack_s <= _SHORTEST_ATTACK_S:
+            attack_s = 0.0
         return envelope(
-            notes.time_on(), notes.time_off(), value(f"{id_}_attack"), value(f"{id_}_decay"),
+            notes.time_on(), notes.time_off(), attack_s, value(f"{id_}_decay"),
             value(f"{id_}_sustain"), value(f"{id_}_release") if release_s is None else release_s,
         )  # fmt: skip
 

@@ -15,10 +15,11 @@ def envelope(
 ) -> Floats:
     """An ADSR in 0..1: linear rise, then exponential falls to `sustain` and, from wherever it was, to 0.
 
-    time_on: s since note-on. time_off: s since note-off, negative while held. decay_s, release_s: until -60 dB.
+    time_on: s since note-on. time_off: s since note-off, negative while held. attack_s: 0 begins at once. decay_s,
+    release_s: until -60 dB.
     """
     held_for = time_on - np.maximum(time_off, 0.0)
-    rising = held_for / attack_s
+    rising = held_for / attack_s if attack_s > 0.0 else np.ones_like(held_for)
     falling = sustain + (1.0 - sustain) * np.exp(-_FALL * np.maximum(held_for - attack_s, 0.0) / decay_s)
     level = np.where(rising < 1.0, rising, falling)
     released = np.exp(-_FALL * np.maximum(time_off, 0.0) / release_s)
