@@ -22,7 +22,9 @@ def kernel_sources() -> list[Path]:
     """Every file of the package that compiled code may depend on."""
     package = Path(__file__).parent.parent
     tables = [package / f"{name}.py" for name in ("effects", "parameters", "spec", "table")]
-    engine = [package / "engine" / f"{name}.py" for name in ("atomics", "audio", "denormals", "queues", "state")]
+    engine = [
+        package / "engine" / f"{name}.py" for name in ("atomics", "audio", "damper", "denormals", "queues", "state")
+    ]
     render = sorted((package / "engine").glob("render*.py"))
     return [*tables, *sorted((package / "dsp").rglob("*.py")), *engine, *render]
 

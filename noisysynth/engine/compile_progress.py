@@ -85,6 +85,6 @@ def what_compiles(name: str) -> str:
 _MEANINGS = {
     "effects": "effects", "room": "rooms", "fft": "rooms", "harmonic": "partials", "stretched": "partials",
     "lanes": "partials", "oscillator": "partials", "noise": "noise", "render_voice": "voices", "tilt": "filters",
-    "spectral_filter": "filters", "limiter": "the limiter", "queues": "notes", "render_part": "parts",
-    "render": "the mix",
+    "spectral_filter": "filters", "limiter": "the limiter", "queues": "notes", "damper": "notes",
+    "render_part": "parts", "render": "the mix",
 }  # fmt: skip

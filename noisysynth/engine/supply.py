@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.channels import Channel
 from noisysynth.engine.control_net import MOST_ROWS, ControlFrames
+from noisysynth.engine.damper import GRACE_S, damp, damper_memory
 from noisysynth.engine.part import Part
 from noisysynth.engine.queues import consumed_frames, frame_room, push_command, push_controls, push_frames
 from noisysynth.engine.sound import Sound
@@ -62,6 +63,7 @@ class FrameSupply:
             np.zeros((VOICES, MAX_HARMONICS), np.float32),
             np.zeros((VOICES, NOISE_BANDS), np.float32),
         )
+        self._damper = damper_memory()
         self.stale = np.zeros(PARTS, bool)  # frames already computed no longer tell the truth
         self.stale_controls = np.zeros(PARTS, bool)  # the same of their controls alone
         self._forget_at = 0
@@ -88,6 +90,7 @@ class FrameSupply:
         noise = np.zeros((0, 0, NOISE_BANDS), np.float32)
         hz = np.zeros((0, 0))
         push_frames(self._queues, none, none, none, hz, nothing, nothing, noise, noise, controls)
+        damp(self._damper, none, none, np.zeros((0, 0), bool), nothing, noise, noise)
         push_controls(self._queues, none, none, none, controls)
         push_command(self._queues, int(Command.SILENCE), 0, 0, 0, 0, 0)
         frame_room(self._queues)
@@ -194,6 +197,9 @@ class FrameSupply:
         frames = rows if stride == 1 else self._on_lines(rows, voices, stride, goes_on)
         for last, values in zip(self._last, rows, strict=True):
             _columns_of(last, values)[voices] = values[:, -1]
+        off = pool.off[voices][:, None]
+        dying = (off != NO_TIME) & (times > off + GRACE_S * self._sample_rate)
+        damp(self._damper, voices, pool.next_frame[voices], dying, *frames[1:])
         hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
         bad = push_frames(self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz, *frames, controls)
         self._state["frames_not_finite"] += bad
@@ -201,7 +207,7 @@ class FrameSupply:
         self._last_frame[voices] = pool.next_frame[voices] - 1
         pool.sent[voices] = np.maximum(pool.sent[voices], pool.next_frame[voices])
         loudness = np.maximum(controls[:, -1, 1], controls[:, -1, 2])
-        pool.level[voices] = (rows.amplitude[:, -1] + rows.noise[:, -1].sum(-1)) * loudness
+        pool.level[voices] = (frames.amplitude[:, -1] + frames.noise[:, -1].sum(-1)) * loudness
         # Not `< _SILENT`: a level that is not a number was silenced in the queue, so its note is over too.
         over = (pool.off[voices] != NO_TIME) & (times[:, -1] > pool.off[voices]) & ~(pool.level[voices] >= _SILENT)
         pool.silent_from[voices] = np.where(
