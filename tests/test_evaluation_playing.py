@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synthetic_notes import tone
 
 from noisysynth.export.evaluation import latent, playability
+from noisysynth.export.evaluation.bars import judge
 from noisysynth.export.evaluation.candidates import noise_like, prior_latents
 from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release
 from noisysynth.export.evaluation.notes import Told
@@ -236,3 +237,12 @@ def test_noise_is_as_loud_as_the_note() -> None:
     held = slice(0, RATE // 2)
     assert np.std(noise[held]) == pytest.approx(np.sqrt(np.mean(audio[held] ** 2)), rel=0.02)
     assert np.abs(noise[-RATE // 10 :]).max() < 1e-3
+
+
+@pytest.mark.parametrize(("again", "passed"), [(None, None), (0, True), (1, False)])
+def test_rebuilt_notes_that_sound_again_are_told(again: int | None, passed: bool | None) -> None:
+    rows = {} if again is None else {"held_out": {"n": 40, "again": again, "again_db": 9.0 * again},
+                                     "foreign": {"n": 40, "again": 0, "again_db": 1.0}}  # fmt: skip
+    (bar,) = [bar for bar in judge({"paired": rows}) if "again" in bar.name]
+    assert bar.passed is passed
+    assert again is None or bar.value == f"{again} of 80"

@@ -92,6 +92,14 @@ def _played(results: dict[str, Any]) -> list[Bar]:
             bars.append(Bar("pitch drift of a 10 s note", f"<= {DRIFT_CENTS:.0f} cents",
                             f"{gates['drift_cents']:.1f} cents", at_most(gates["drift_cents"], DRIFT_CENTS),
                             f"N = {gates['held']}"))  # fmt: skip
+    rebuilt = results.get("paired", {})
+    if rebuilt:
+        again, n = (sum(row[key] for row in rebuilt.values()) for key in ("again", "n"))
+        most_db = max(row["again_db"] for row in rebuilt.values())
+        bars.append(Bar("released notes that sound again", "none", f"{again} of {n}", again == 0,
+                        f"rebuilt ones; by {most_db:.1f} dB at most"))  # fmt: skip
+    else:
+        bars.append(Bar("released notes that sound again", "none", "-", None))
     held = results.get("sustain")
     if held is None or not held["n"]:
         bars.append(Bar("sustained notes live for 10 s", "all", "-", None))

@@ -26,6 +26,7 @@ from noisysynth.export.evaluation.candidates import (
     prior_notes,
     rebuilt,
 )
+from noisysynth.export.evaluation.envelopes import sounds_again_db
 from noisysynth.export.evaluation.listening import NOTHING, Heard, Listener, compare, over_seeds, with_floor
 from noisysynth.export.evaluation.metrics import memorised
 from noisysynth.export.evaluation.notes import Audio, NoteSet, RealNote, Sets, Told, drawn
@@ -243,10 +244,11 @@ class Evaluation:
                 self.results["paired"][name] = self._paired(notes, shown)
 
     def _paired(self, notes: NoteSet, shown: list[Shown]) -> dict[str, float]:
+        """Spectral distances from the notes themselves, and how far rebuilt ones rise again once they are let go."""
         some = notes.some(self.settings.paired, seed=1)
         picked = set(drawn(range(len(some)), self.settings.shown, seed=3))
         rate = self.sets.sample_rate
-        distances = []
+        distances, again_db = [], []
         with self._bar(f"comparing {notes.name}", len(some)) as progress:
             for i, real in enumerate(some):
                 sounds = {
@@ -257,6 +259,7 @@ class Evaluation:
                 distances.append(
                     [multi_scale_spectral_distance(sounds[who], real.audio) for who in ("rebuilt", "DDSP fit")]
                 )
+                again_db.append(sounds_again_db(sounds["rebuilt"], rate, real.told.gate_s))
                 if i in picked:
                     shown.append(
                         Shown(_title(real), real.told, {who: audio[: 4 * rate] for who, audio in sounds.items()})
@@ -268,6 +271,8 @@ class Evaluation:
             "rebuilt": float(rebuilds.mean()),
             "ddsp": float(fits.mean()),
             "ratio": float(rebuilds.mean() / fits.mean()),
+            "again": int(np.count_nonzero(np.array(again_db) > playability.AGAIN_DB)),
+            "again_db": max(again_db),
         }
 
     def _noise(self) -> None:

@@ -33,7 +33,10 @@ class Player:
     def note(
         self, z: NDArray[np.float32], told: Told, seconds: float | None = None, shimmer: float = 1.0
     ) -> NDArray[np.float32]:
-        """Audio [samples] from note-on, mono, told.heard_s long or as many seconds. z: [Z], the latent."""
+        """Audio [samples] from note-on, told.heard_s long or as many seconds. z: [Z], the latent.
+
+        The left side: noise is wide, so that the mean of both sides would have a decibel less of it.
+        """
         engine = self._engine
         start = int(engine.state["position"][0]) + _LEAD
         length = round((told.heard_s if seconds is None else seconds) * self.sample_rate)
@@ -52,4 +55,4 @@ class Player:
         audio = engine.render(rows, _LEAD + length)[_LEAD:]
         end = int(engine.state["position"][0])
         engine.render(make_event(EventKind.PANIC, time=end), round(_FADE_S * self.sample_rate))
-        return np.asarray(audio.mean(axis=1) * np.float32(10.0 ** (-_HEADROOM_DB / 20.0)), np.float32)
+        return audio[:, 0] * np.float32(10.0 ** (-_HEADROOM_DB / 20.0))
