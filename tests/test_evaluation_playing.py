@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from noisysynth.export.evaluation import latent, playability
 from noisysynth.export.evaluation.bars import judge
 from noisysynth.export.evaluation.candidates import noise_like, prior_latents
 from noisysynth.export.evaluation.envelopes import brightness_hz, click_db, level_db, loudness_db, release
-from noisysynth.export.evaluation.notes import Told
+from noisysynth.export.evaluation.notes import RealNote, Told
 from noisysynth.export.evaluation.playability import Timbre
 from noisysynth.export.evaluation.rendering import Player
+from noisysynth.train.note_bank import hold_decay_db_per_s
 
 RATE = 44_100
 
@@ -246,3 +248,22 @@ def test_rebuilt_notes_that_sound_again_are_told(again: int | None, passed: bool
     (bar,) = [bar for bar in judge({"paired": rows}) if "again" in bar.name]
     assert bar.passed is passed
     assert again is None or bar.value == f"{again} of 80"
+
+
+def test_a_struck_note_that_rings_on_is_not_a_sustained_one() -> None:
+    """Its late decay alone, which is as slow as an organ's, would say so."""
+    rate, t = 250, np.arange(500) / 250
+    told = Told(60.0, 0.8, 2.0)
+
+    def sustained(fall_db: NDArray[np.float64]) -> bool:
+        harmonics = (0.1 * 10.0 ** (-fall_db / 20.0))[:, None].astype(np.float32)
+        return playability.is_sustained(
+            RealNote(told, np.zeros(0, np.float32), SimpleNamespace(harmonics=harmonics)), rate
+        )
+
+    assert sustained(0.0 * t)
+    assert sustained(1.4 * t)
+    assert not sustained(5.0 * t)
+    struck = 12.0 * (1.0 - np.exp(-t / 0.2)) + 1.0 * t
+    assert hold_decay_db_per_s(0.1 * 10.0 ** (-struck / 20.0), 500, rate) < playability.STEADY_DB_PER_S
+    assert not sustained(struck)

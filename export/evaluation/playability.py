@@ -35,11 +35,13 @@ CLICK_DB = 6.0
 DRIFT_CENTS = 5.0
 AGAIN_DB = 6.0  # a released note may beat, but not begin anew
 HANG_DB = 20.0  # a released note must have fallen by so much at the end of its tail
-STEADY_DB_PER_S = 1.5  # a recording that loses less is a sustained one
+STEADY_DB_PER_S = 1.5  # a recording that loses less is a sustained one,
+STEADY_DB = 6.0  # if it has not lost more since its loudest: struck strings ring on slowly after a fast fall
 DEAD_DB = 12.0  # such a note may have lost so much, which is 1.5 dB/s, between its second and its tenth second
 LOUDER_DB = -0.1  # a step up in velocity may lose so much: noise is never twice the same
 _ATTACK_S = 0.05
 _HELD_S = 10.0
+_STEADY_FRAME_S = 0.1
 
 Latent = NDArray[np.float32]
 Progress = Callable[[int], None]
@@ -202,8 +204,14 @@ def is_sustained(real: RealNote, frame_rate: int) -> bool:
     if real.told.gate_s < 1.0:
         return False
     level = real.note.harmonics.sum(axis=1)
-    decay = hold_decay_db_per_s(level, round(real.told.gate_s * frame_rate), frame_rate)
-    return decay is not None and decay <= STEADY_DB_PER_S
+    gate = round(real.told.gate_s * frame_rate)
+    decay = hold_decay_db_per_s(level, gate, frame_rate)
+    if decay is None or decay > STEADY_DB_PER_S:
+        return False
+    size = round(_STEADY_FRAME_S * frame_rate)
+    held = level[: min(gate, len(level)) // size * size]
+    levels_db = 20.0 * np.log10(np.median(held.reshape(-1, size), axis=1) + 1e-6)
+    return bool(levels_db.max() - levels_db[-1] <= STEADY_DB)
 
 
 def _movement_db(audio: NDArray[np.float32], rate: int) -> float:
