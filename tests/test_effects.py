@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from noisysynth.dsp.effects import EFFECT_MODULES, equalizer, memory_floats, process_effect, reset_effect
+from noisysynth.dsp.effects import EFFECT_MODULES, memory_floats, process_effect, reset_effect
 from noisysynth.effects import EFFECT_INDEX, EFFECT_VALUES, EFFECTS
 
 RATE = 48_000
@@ -220,14 +220,6 @@ def test_drive_has_hardly_any_aliases() -> None:
 def test_drive_half_mixed_is_no_comb() -> None:
     quiet = response_db(Rig("drive", drive=0.0, tone=18_000.0, mix=0.5), [100.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0])
     assert max(quiet) - min(quiet) < 2.0
-
-
-def test_the_equalizer_does_what_is_foretold_of_it() -> None:
-    hz = [60.0, 200.0, 700.0, 1_500.0, 5_000.0, 12_000.0]
-    values = {"low": 7.0, "mid": -9.0, "mid_hz": 1_500.0, "high": 12.0}
-    foretold = equalizer.gain_at(np.array(hz), np.array([[*values.values()], [0.0, 0.0, 500.0, 0.0]]), RATE)
-    assert response_db(Rig("equalizer", **values), hz) == pytest.approx(20.0 * np.log10(foretold[0]), abs=0.1)
-    assert foretold[1] == pytest.approx(1.0)
 
 
 def test_equalizer_gains() -> None:

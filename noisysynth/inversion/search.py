@@ -46,10 +46,6 @@ PRECISION = {
     "noise": 0.005,
     "attack": 0.01,
     "release": 0.01,
-    "low": 0.01,
-    "mid": 0.01,
-    "mid_hz": 0.01,
-    "high": 0.01,
 }
 NOISE_FROM = 12_345
 
@@ -83,7 +79,7 @@ class Search:
     """One instrument and one recorded note; `run` does it all, the rest is for those who measure."""
 
     def __init__(self, instrument: Instrument, note: RecordedNote, knobs: bool = True, seed: int = 0) -> None:
-        """knobs: whether Tilt, Noise, Attack, Release and an equalizer may be turned, too."""
+        """knobs: whether Tilt, Noise, Attack and Release may be turned, too."""
         spec = instrument.spec
         self.instrument = instrument
         self.note = note

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from noisysynth.dsp.effects.equalizer import gain_at
 from noisysynth.dsp.harmonic import render_harmonics
 from noisysynth.dsp.noise import render_noise
 from noisysynth.engine.control_net import ControlFrames, ControlNet
 from noisysynth.inversion.point import Layout, Vector
-from noisysynth.spec import midi_to_hz, noise_band_centers_hz
+from noisysynth.spec import midi_to_hz
 
 FRAME_S = 0.004  # as the engine's
 
@@ -22,9 +21,6 @@ class Voices:
         self.net = net
         self.layout = layout
         self.pitch = pitch
-        spec = net.spec
-        partials_hz = float(midi_to_hz(pitch)) * np.arange(1, spec.n_harmonics + 1)
-        self._hz = np.concatenate([partials_hz, noise_band_centers_hz(spec.n_noise_bands)])
 
     def controls(self, vectors: Vector, times_s: npt.NDArray[np.float32]) -> ControlFrames:
         """At times_s [F] since note-on, with the fitted level and knobs: so harmonics need not sum to one."""
@@ -45,14 +41,11 @@ class Voices:
         octaves = np.log2(np.arange(1, frames.harmonics.shape[2] + 1, dtype=np.float32))
         tilt = (10.0 ** (points["tilt_db"][:, None] * octaves / 20.0)).astype(np.float32)
         noise_gain = gain * (10.0 ** (points["noise_db"] / 20.0)).astype(np.float32)
-        n_harmonics = frames.harmonics.shape[2]
-        equalizer = np.stack([points[name] for name in ("low_db", "mid_db", "mid_hz", "high_db")], axis=1)
-        shaped = gain_at(self._hz, equalizer, self.net.spec.sample_rate).astype(np.float32)
         return ControlFrames(
             frames.f0_ratio * tuning[:, None],
             frames.amplitude * gain[:, None],
-            frames.harmonics * (tilt * shaped[:, :n_harmonics])[:, None, :],
-            frames.noise * (noise_gain[:, None] * shaped[:, n_harmonics:])[:, None, :],
+            frames.harmonics * tilt[:, None, :],
+            frames.noise * noise_gain[:, None, None],
         )
 
     def audio(self, vectors: Vector, n_samples: int, rate: int, noise_from: int = 0) -> npt.NDArray[np.float32]:

@@ -7,10 +7,8 @@ each is exactly nothing.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from noisysynth.dsp.compiling import jit
 from noisysynth.dsp.effects.blending import BEFORE, HEADER, OWN, begin, blend, clean, finish
@@ -71,23 +69,6 @@ def _design(values, coefficients, sample_rate):  # type: ignore[no-untyped-def]
         row[3] = m0
         row[4] = m1
         row[5] = m2
-
-
-def gain_at(hz: NDArray[Any], values: NDArray[Any], sample_rate: float) -> NDArray[np.float64]:
-    """What settings [B, 4 or more] (low, mid, mid_hz, high) do to steady tones of hz [F]: linear gains [B, F]."""
-    gains = np.empty((len(values), len(hz)))
-    turn = 1j * np.tan(np.pi * np.minimum(hz, 0.499 * sample_rate) / sample_rate)
-    coefficients = np.empty(_BANDS * _COEFFICIENTS, np.float32)
-    for row, out in zip(np.ascontiguousarray(values, np.float32), gains, strict=True):
-        _design(row, coefficients, sample_rate)
-        response = np.ones(len(hz), np.complex128)
-        for a1, a2, a3, m0, m1, m2 in coefficients.reshape(_BANDS, _COEFFICIENTS):
-            g = a3 / a2
-            k = (1.0 / a1 - 1.0) / g - g
-            s = turn / g
-            response *= m0 + (m1 * s + m2) / (s * s + k * s + 1.0)
-        out[:] = np.abs(response)
-    return gains
 
 
 @jit
