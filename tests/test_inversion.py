@@ -19,7 +19,7 @@ from make_instrument import SPEC, make_test_instrument, write_test_instrument
 from synthetic_notes import tone
 
 from noisysynth.cli.invert import main
-from noisysynth.engine.control_net import ControlNet
+from noisysynth.engine.control_net import ControlFrames, ControlNet
 from noisysynth.errors import UserError
 from noisysynth.inversion import search as search_module
 from noisysynth.inversion.client import SearchProcess
@@ -162,7 +162,7 @@ class TestLeastSquares:
 
 def test_points_survive_the_layout() -> None:
     layout = Layout(3, gated=True)
-    point = Point(np.array([0.1, -2.0, 3.0], np.float32), 0.3, -7.0, 0.4, 3.0, -2.5, 6.0, 0.5)
+    point = Point(np.array([0.1, -2.0, 3.0], np.float32), 0.3, -7.0, 0.4, 3.0, -2.5, 6.0, 0.5, 2.0)
     back = layout.point(layout.vector(point))
     for field in dataclasses.fields(Point):
         assert getattr(back, field.name) == pytest.approx(getattr(point, field.name), abs=1e-5), field.name
@@ -215,6 +215,22 @@ class TestSearch:
         level_db = 20.0 * np.log10(point.velocity) + point.level_db  # velocity is nothing but level here
         assert level_db == pytest.approx(20.0 * np.log10(0.6) + 15.0, abs=0.5)
 
+    @pytest.mark.parametrize("shimmer", [0.0, 0.3, 0.8, 1.4, 3.0])
+    def test_moves_as_the_recording_does(self, monkeypatch: pytest.MonkeyPatch, shimmer: float) -> None:
+        """An organ that trembles by so much as it is told to; of more than is good for a sound there is no more."""
+        instrument, run = make_test_instrument(), ControlNet.run
+        search = Search(instrument, RecordedNote("", np.zeros(RATE, np.float32), RATE, PITCH, 1.0, np.inf, 2e4))
+
+        def trembling(self: ControlNet, *told: np.ndarray) -> ControlFrames:
+            frames = run(self, *told[:5])
+            return frames._replace(amplitude=frames.amplitude * (1.0 + 0.2 * told[5] * np.sin(44.0 * told[3])))
+
+        monkeypatch.setattr(ControlNet, "run", trembling)
+        vector = search.layout.vector(Point(LATENT, 0.6, 6.0, noise_db=-12.0))
+        sound = search.render(vector[None, :], shimmer=shimmer)[0]
+        search.note = dataclasses.replace(search.note, audio=sound)
+        assert search.shimmer(vector) == pytest.approx(min(shimmer, 1.5), abs=0.15)
+
     def test_tells_how_far_it_is(self, found: tuple[Inversion, list[Progress]]) -> None:
         _, told = found
         shares = [each.share for each in told]
@@ -228,7 +244,8 @@ class TestSearch:
 
     def test_the_latent_alone(self, note: RecordedNote) -> None:
         inversion = Search(make_test_instrument(), note, knobs=False).run()
-        assert inversion.point.parameters == {"brightness": 0.0, "noise_level": 0.0, "attack": 1.0, "release": 1.0}
+        untouched = {"brightness": 0.0, "noise_level": 0.0, "attack": 1.0, "release": 1.0, "shimmer": 1.0}
+        assert inversion.point.parameters == untouched
         assert np.tanh(inversion.point.z[0]) == pytest.approx(np.tanh(LATENT[0]), abs=0.1)
 
     def test_without_an_encoder(self, note: RecordedNote, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +340,7 @@ class TestProcess:
         result = messages[-1]
         assert isinstance(result, Found)
         assert result.distance < result.preset_distance
-        assert set(result.parameters) == {"brightness", "noise_level", "attack", "release"}
+        assert set(result.parameters) == {"brightness", "noise_level", "attack", "release", "shimmer"}
         assert not runs(process.pid)
         assert process.poll() == []
 

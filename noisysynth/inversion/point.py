@@ -21,7 +21,7 @@ MOST_TILT, MOST_NOISE, MOST_STRETCH = 9.0, 12.0, 4.0  # what the knobs of these 
 class Point:
     """z: [Z]. velocity: 0..1. level_db: of the recording over the instrument. gate_s: inf where the key stays down.
 
-    cents: from the note's pitch. tilt_db: per octave; noise_db, attack, release: as the knobs of these names.
+    cents: from the note's pitch. tilt_db: per octave; noise_db, attack, release, shimmer: as the knobs of these names.
     """
 
     z: npt.NDArray[np.float32]
@@ -33,6 +33,7 @@ class Point:
     noise_db: float = 0.0
     attack: float = 1.0
     release: float = 1.0
+    shimmer: float = 1.0  # not searched but matched, so no part of a vector
 
     @property
     def norm(self) -> float:
@@ -43,7 +44,7 @@ class Point:
     def parameters(self) -> dict[str, float]:
         """What a preset of this point sets besides its latent, by parameter id."""
         stretched = {"attack": self.attack, "release": self.release}
-        return {"brightness": self.tilt_db, "noise_level": self.noise_db, **stretched}
+        return {"brightness": self.tilt_db, "noise_level": self.noise_db, **stretched, "shimmer": self.shimmer}
 
 
 class Layout:

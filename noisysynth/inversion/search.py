@@ -20,6 +20,7 @@ from noisysynth.inversion.encoder import encode
 from noisysynth.inversion.expected import ExpectedSpectra
 from noisysynth.inversion.heard import HeardSpectra
 from noisysynth.inversion.least_squares import Descent, Problem, Residuals
+from noisysynth.inversion.movement import movement_db
 from noisysynth.inversion.note import RecordedNote
 from noisysynth.inversion.point import KNOBS, Layout, Point, Vector
 from noisysynth.inversion.voices import Voices
@@ -48,6 +49,7 @@ PRECISION = {
     "release": 0.01,
 }
 NOISE_FROM = 12_345
+SHIMMERS = (0.0, 0.5, 1.0, 1.5)  # that are tried; what a latent moves too little has reasons that shimmer is not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Search:
     """One instrument and one recorded note; `run` does it all, the rest is for those who measure."""
 
     def __init__(self, instrument: Instrument, note: RecordedNote, knobs: bool = True, seed: int = 0) -> None:
-        """knobs: whether Tilt, Noise, Attack and Release may be turned, too."""
+        """knobs: whether Tilt, Noise, Attack, Release and Shimmer may be turned, too."""
         spec = instrument.spec
         self.instrument = instrument
         self.note = note
@@ -145,9 +147,20 @@ class Search:
             steps[layout.at[name]] = 0.0
         return Problem(residuals, weights, precision, mean, steps, self._radius, layout.latent_size)
 
-    def render(self, vectors: Vector, noise_from: int = NOISE_FROM) -> npt.NDArray[np.float32]:
+    def render(self, vectors: Vector, noise_from: int = NOISE_FROM, shimmer: float = 0.0) -> npt.NDArray[np.float32]:
         """Audio [B, samples], as long as the note."""
-        return self.voices.audio(vectors, len(self.note.audio), self.note.rate, noise_from)
+        return self.voices.audio(vectors, len(self.note.audio), self.note.rate, noise_from, shimmer)
+
+    def shimmer(self, vector: Vector) -> float:
+        """How much of it makes the sound move as the recording does: its distance alone would always ask for none."""
+        gate_s = min(self.layout.point(vector).gate_s, self.note.seconds)
+        wanted = movement_db(self.note.audio, self.note.rate, gate_s)
+        if not (self._knobs and self.voices.net.shimmers and np.isfinite(wanted)):
+            return 1.0
+        moves = [
+            movement_db(self.render(vector[None, :], shimmer=each)[0], self.note.rate, gate_s) for each in SHIMMERS
+        ]
+        return float(np.interp(wanted, np.maximum.accumulate(moves), SHIMMERS))
 
     def distance(self, vector: Vector) -> float:
         """The spectral distance of what it sounds like, with a noise that no stage of the search has heard."""
@@ -209,13 +222,14 @@ class Search:
     def _found(self, vector: Vector, encoded: npt.NDArray[np.float32] | None) -> Inversion:
         nearest = self.played(self.presets, keep=4)[0]
         index = int(np.argmin(np.square(self.presets - nearest.x[: self.layout.latent_size]).sum(axis=1)))
+        shimmer = self.shimmer(vector)
         return Inversion(
-            point=self.layout.point(vector),
+            point=dataclasses.replace(self.layout.point(vector), shimmer=shimmer),
             distance=self.distance(vector),
             encoder_distance=None if encoded is None else self.distance(self.played(encoded[None])[0].x),
             preset=self.instrument.presets[index].name,
             preset_distance=self.distance(nearest.x),
-            audio=self.render(vector[None, :])[0],
+            audio=self.render(vector[None, :], shimmer=shimmer)[0],
         )
 
     @staticmethod

@@ -22,8 +22,12 @@ class Voices:
         self.layout = layout
         self.pitch = pitch
 
-    def controls(self, vectors: Vector, times_s: npt.NDArray[np.float32]) -> ControlFrames:
-        """At times_s [F] since note-on, with the fitted level and knobs: so harmonics need not sum to one."""
+    def controls(self, vectors: Vector, times_s: npt.NDArray[np.float32], shimmer: float = 0.0) -> ControlFrames:
+        """At times_s [F] since note-on, with the fitted level and knobs: so harmonics need not sum to one.
+
+        shimmer: none while one searches, for the recording trembles with phases of its own: what comes nearest is
+        what does not.
+        """
         points = self.layout.columns(vectors)
         time_on = np.repeat(np.maximum(times_s, 0.0)[None, :], len(vectors), axis=0).astype(np.float32)
         time_off = time_on - points["gate_s"][:, None]
@@ -33,8 +37,7 @@ class Voices:
             points["velocity"],
             time_on / points["attack"][:, None],
             np.where(time_off > 0.0, time_off / points["release"][:, None], time_off),
-            # The recording trembles with phases of its own: what comes nearest is what does not.
-            np.zeros_like(time_on),
+            np.full_like(time_on, shimmer),
         )
         gain = (10.0 ** (points["level_db"] / 20.0)).astype(np.float32)
         tuning = (2.0 ** (points["cents"] / 1200.0)).astype(np.float32)
@@ -48,7 +51,9 @@ class Voices:
             frames.noise * noise_gain[:, None, None],
         )
 
-    def audio(self, vectors: Vector, n_samples: int, rate: int, noise_from: int = 0) -> npt.NDArray[np.float32]:
+    def audio(
+        self, vectors: Vector, n_samples: int, rate: int, noise_from: int = 0, shimmer: float = 0.0
+    ) -> npt.NDArray[np.float32]:
         """[B, n_samples]; every candidate hears the same noise, so that they differ only by what they say.
 
         noise_from: where in the endless noise it begins.
@@ -56,7 +61,7 @@ class Voices:
         hop = round(FRAME_S * rate)
         n_frames = -(-n_samples // hop) + 1
         times_s = (np.arange(n_frames) * (hop / rate)).astype(np.float32)
-        frames = self.controls(vectors, times_s)
+        frames = self.controls(vectors, times_s, shimmer)
         f0_hz = (float(midi_to_hz(self.pitch)) * frames.f0_ratio).astype(np.float32)
         partials = frames.amplitude[..., None] * frames.harmonics
         position = np.full(len(vectors), noise_from, np.int64)
