@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("recordings", type=Path, nargs="+", metavar="RECORDING", help="WAV, FLAC or MP3 of one note")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: print only")
     parser.add_argument("--pitch", type=float, metavar="MIDI", help="of the recordings; default: it is found")
-    parser.add_argument("--latent-only", action="store_true", help="leave Tilt, Noise, Attack, Release and Shimmer alone")
+    parser.add_argument("--latent-only", action="store_true", help="leave Tilt, Noise, Attack, Release, Shimmer alone")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
