@@ -36,6 +36,9 @@ _N_LEARNED_DECAYS_OFF = 2
 # The notes of a chord struck at once do not sway together.
 _VIBRATO_RADIANS_PER_SEMITONE = 2.4
 
+# A held note's course is learned so far: longer recordings are few, and what they leave open dies away. After it only
+# the rate of its decay, tremolo and vibrato go on.
+COURSE_S = 3.0
 # After two seconds of release a fade sets in that reaches -100 dB before the fourth, whatever was learned.
 _FADE_START_S = 2.0
 _FADE_DB_PER_S2 = 40.0
@@ -213,10 +216,11 @@ class Generator(nn.Module):
         # Times of 5 ms to 1.6 s: a feature is all but settled where the recordings end, and stays so.
         speeds = torch.exp(2.4 + 2.9 * torch.tanh(self.decay_times(per_voice)))
         decays_on, decays_off = speeds.split([_N_LEARNED_DECAYS_ON, _N_LEARNED_DECAYS_OFF], dim=-1)
+        course = on.clamp(max=COURSE_S)
         features = torch.cat(
             [
-                fixed_time_features(on, off),
-                torch.exp(-decays_on * on.unsqueeze(-1)),
+                fixed_time_features(course, off),
+                torch.exp(-decays_on * course.unsqueeze(-1)),
                 torch.exp(-decays_off * off.unsqueeze(-1)),
                 sine,
                 cosine,
