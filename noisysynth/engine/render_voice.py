@@ -13,7 +13,7 @@ from noisysynth.dsp.stretched import add_stretched_partials, seed_rotator
 from noisysynth.dsp.tilt import weigh_tilt
 from noisysynth.engine.state import CONTROLS, NOISE_BANDS, QUANTUM, RING, Control, PartSetting
 
-ATTACK_FADE_S = 0.0005  # hides the step of a note that begins loud; twice as long is heard as a blunter stroke
+ATTACK_FADE_S = 0.0005  # hides the step of a note that begins loud
 RELEASE_FADE_S = 0.006  # for stolen and silenced notes
 
 _RATIO = int(Control.RATIO)
