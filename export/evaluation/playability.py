@@ -29,12 +29,12 @@ KEYS = range(36, 97)
 GATES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 10.0)
 VELOCITIES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 PITCHES = (48.0, 60.0, 72.0)
-TAIL_S = 2.0
+TAIL_S = 4.0
 # Bars. Nothing that the engine plays may stand out of its surroundings further than this.
 CLICK_DB = 6.0
 DRIFT_CENTS = 5.0
 AGAIN_DB = 6.0  # a released note may beat, but not begin anew
-HANG_DB = 20.0  # a released note must have fallen by so much at the end of its tail
+HANG_DB = 20.0  # a released note must have fallen by so much at the end of its tail; of real ones some need 2 s
 STEADY_DB_PER_S = 1.5  # a recording that loses less is a sustained one,
 STEADY_DB = 6.0  # if it has not lost more since its loudest: struck strings ring on slowly after a fast fall
 DEAD_DB = 12.0  # such a note may have lost so much, which is 1.5 dB/s, between its second and its tenth second
@@ -111,7 +111,7 @@ def gates(player: Player, timbres: Sequence[Timbre], progress: Progress) -> dict
     """Every gate from 0.05 to 10 s, a pitch for each timbre in turn.
 
     silent: short notes that are not heard at all. again: released notes that rise by more than 6 dB again. hanging:
-    released notes that had not fallen by 20 dB after 2 s. clicks: notes with one, past the attack. drift_cents: the
+    released notes that had not fallen by 20 dB after 4 s. clicks: notes with one, past the attack. drift_cents: the
     largest change of a held note's pitch between its second second and its tenth. release_db_per_s: median slope.
     courses: levels in dB of one timbre, by gate.
     """
