@@ -243,8 +243,8 @@ def test_noise_is_as_loud_as_the_note() -> None:
 
 @pytest.mark.parametrize(("again", "passed"), [(None, None), (0, True), (1, False)])
 def test_rebuilt_notes_that_sound_again_are_told(again: int | None, passed: bool | None) -> None:
-    rows = {} if again is None else {"held_out": {"n": 40, "again": again, "again_db": 9.0 * again},
-                                     "foreign": {"n": 40, "again": 0, "again_db": 1.0}}  # fmt: skip
+    rows = {} if again is None else {"held_out": {"released": 40, "again": again, "again_db": 9.0 * again},
+                                     "foreign": {"released": 40, "again": 0, "again_db": 1.0}}  # fmt: skip
     (bar,) = [bar for bar in judge({"paired": rows}) if "again" in bar.name]
     assert bar.passed is passed
     assert again is None or bar.value == f"{again} of 80"

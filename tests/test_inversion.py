@@ -26,6 +26,7 @@ from noisysynth.inversion.client import SearchProcess
 from noisysynth.inversion.expected import ExpectedSpectra
 from noisysynth.inversion.least_squares import Descent, Problem
 from noisysynth.inversion.messages import Failed, Found, Heard, Message, Underway
+from noisysynth.inversion.movement import movement_db
 from noisysynth.inversion.note import RecordedNote, read_recorded_note, recorded_note
 from noisysynth.inversion.picture import COLUMNS, ROWS, _inferno, spectrogram, write_pair
 from noisysynth.inversion.played import play
@@ -223,13 +224,29 @@ class TestSearch:
 
         def trembling(self: ControlNet, *told: np.ndarray) -> ControlFrames:
             frames = run(self, *told[:5])
-            return frames._replace(amplitude=frames.amplitude * (1.0 + 0.2 * told[5] * np.sin(44.0 * told[3])))
+            return frames._replace(amplitude=frames.amplitude * (1.0 + 0.2 * told[5] * np.sin(44.0 * told[6])))
 
         monkeypatch.setattr(ControlNet, "run", trembling)
-        vector = search.layout.vector(Point(LATENT, 0.6, 6.0, noise_db=-12.0))
-        sound = search.render(vector[None, :], shimmer=shimmer)[0]
+        plain, stretched = (search.layout.vector(Point(LATENT, 0.6, 6.0, noise_db=-12.0, attack=x)) for x in (1.0, 3.0))
+        sound = search.render(plain[None, :], shimmer=shimmer)[0]
         search.note = dataclasses.replace(search.note, audio=sound)
-        assert search.shimmer(vector) == pytest.approx(min(shimmer, 1.5), abs=0.15)
+        for vector in (plain, stretched):
+            assert search.shimmer(vector) == pytest.approx(min(shimmer, 1.5), abs=0.15)
+
+    def test_how_much_a_note_moves(self) -> None:
+        """At any rate, also where its top is under that of the bands; and not told of what is too short."""
+        for rate in (16_000, 22_050, 48_000):
+            t = np.arange(rate) / rate
+            still = np.sin(2.0 * np.pi * 440.0 * t).astype(np.float32)
+            beating = (still * (1.0 + 0.5 * np.sin(2.0 * np.pi * 6.0 * t))).astype(np.float32)
+            assert movement_db(still, rate, np.inf) < 0.01
+            assert movement_db(beating, rate, np.inf) > 0.3
+            assert np.isnan(movement_db(still, rate, 0.12))
+
+    def test_an_instrument_that_cannot_shimmer_is_left_alone(self) -> None:
+        search = Search(make_test_instrument(), note_of())
+        search.voices.net.shimmers = False
+        assert search.shimmer(search.layout.vector(Point(LATENT, gate_s=0.45))) == 1.0
 
     def test_tells_how_far_it_is(self, found: tuple[Inversion, list[Progress]]) -> None:
         _, told = found

@@ -94,9 +94,9 @@ def _played(results: dict[str, Any]) -> list[Bar]:
                             f"N = {gates['held']}"))  # fmt: skip
     rebuilt = results.get("paired", {})
     if rebuilt:
-        again, n = (sum(row[key] for row in rebuilt.values()) for key in ("again", "n"))
+        again, n = (sum(row[key] for row in rebuilt.values()) for key in ("again", "released"))
         most_db = max(row["again_db"] for row in rebuilt.values())
-        bars.append(Bar("released notes that sound again", "none", f"{again} of {n}", again == 0,
+        bars.append(Bar("released notes that sound again", "none", f"{again} of {n}", again == 0 if n else None,
                         f"rebuilt ones; by {most_db:.1f} dB at most"))  # fmt: skip
     else:
         bars.append(Bar("released notes that sound again", "none", "-", None))

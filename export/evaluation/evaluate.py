@@ -38,6 +38,7 @@ from noisysynth.listening.distance import multi_scale_spectral_distance
 from noisysynth.spec import SynthSpec
 
 _HALVINGS = 5
+_RELEASED_S = 0.5  # so long a note must be heard after its release, to say whether it sounds again
 _FIRST_SEED = 100
 _SHUFFLES = 4  # of the training notes that real ones are compared with: one says too little of the floor
 
@@ -259,7 +260,8 @@ class Evaluation:
                 distances.append(
                     [multi_scale_spectral_distance(sounds[who], real.audio) for who in ("rebuilt", "DDSP fit")]
                 )
-                again_db.append(sounds_again_db(sounds["rebuilt"], rate, real.told.gate_s))
+                if real.told.heard_s - real.told.gate_s >= _RELEASED_S:
+                    again_db.append(sounds_again_db(sounds["rebuilt"], rate, real.told.gate_s))
                 if i in picked:
                     shown.append(
                         Shown(_title(real), real.told, {who: audio[: 4 * rate] for who, audio in sounds.items()})
@@ -271,8 +273,9 @@ class Evaluation:
             "rebuilt": float(rebuilds.mean()),
             "ddsp": float(fits.mean()),
             "ratio": float(rebuilds.mean() / fits.mean()),
+            "released": len(again_db),
             "again": int(np.count_nonzero(np.array(again_db) > playability.AGAIN_DB)),
-            "again_db": max(again_db),
+            "again_db": max(again_db, default=0.0),
         }
 
     def _noise(self) -> None:

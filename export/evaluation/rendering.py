@@ -35,7 +35,7 @@ class Player:
     ) -> NDArray[np.float32]:
         """Audio [samples] from note-on, told.heard_s long or as many seconds. z: [Z], the latent.
 
-        The left side: noise is wide, so that the mean of both sides would have a decibel less of it.
+        The left side: noise is wide, so that the mean of both sides would have 1.25 dB less of it.
         """
         engine = self._engine
         start = int(engine.state["position"][0]) + _LEAD

@@ -76,7 +76,8 @@ def _invert(instrument: Instrument, recording: Path, options: argparse.Namespace
         found = Search(instrument, note, knobs=not options.latent_only).run(told)
     point = found.point
     knobs = "" if options.latent_only else (
-        f", tilt {point.tilt_db:+.1f} dB/oct, noise {point.noise_db:+.1f} dB, attack x{point.attack:.2f}"
+        f", tilt {point.tilt_db:+.1f} dB/oct, noise {point.noise_db:+.1f} dB, attack x{point.attack:.2f}, "
+        f"release x{point.release:.2f}, shimmer x{point.shimmer:.2f}"
     )  # fmt: skip
     encoder = "" if found.encoder_distance is None else f", of the encoder's answer {found.encoder_distance:.2f}"
     print(

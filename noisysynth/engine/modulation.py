@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisysynth.engine.shapes import envelope, lfo
-from noisysynth.engine.state import NO_TIME
+from noisysynth.engine.state import FRAME_SECONDS, NO_TIME
 from noisysynth.engine.tracks import Phase
 from noisysynth.engine.voices import VoicePool
 from noisysynth.parameters import (
@@ -71,8 +71,7 @@ class Notes:
 
 
 PRESSURE, BEND = -1, -2
-# Shared memory keeps values in float32, which may lie a little higher.
-_SHORTEST_ATTACK_S = float(np.float32(PARAMETERS[PARAMETER_INDEX["amp_attack"]].minimum))
+_LONGEST_RELEASE_S = PARAMETERS[PARAMETER_INDEX["amp_release"]].maximum
 _NETWORK_DESTINATIONS = frozenset(row.id for row in PARAMETERS if row.target == "latent")
 _CONTROLLER_OF_SOURCE = {
     _SOURCE["Mod wheel"]: 1,
@@ -158,16 +157,21 @@ class Modulation:
 
     def amp(self, notes: Notes) -> Floats:
         """The amp envelope [n, F] in 0..1; at its longest the release leaves the end to the instrument."""
-        longest = PARAMETERS[PARAMETER_INDEX["amp_release"]].maximum
         release_s = self._values("amp_release")
-        return self._adsr("amp", notes, release_s if release_s < longest else math.inf)
+        return self._adsr("amp", notes, release_s if release_s < _LONGEST_RELEASE_S else math.inf)
+
+    @property
+    def amp_is_flat(self) -> bool:
+        """Whether the amp envelope leaves the instrument's own loudness alone."""
+        value = self._values
+        attack_s, sustain, release_s = (value(f"amp_{name}") for name in ("attack", "sustain", "release"))
+        return attack_s < FRAME_SECONDS and sustain >= 1.0 and release_s >= _LONGEST_RELEASE_S
 
     def _adsr(self, id_: str, notes: Notes, release_s: float | None = None) -> Floats:
         value = self._values
         attack_s = value(f"{id_}_attack")
-        # Frames are four times as far apart as the shortest attack is long: rising from one to the next, it is blunt.
-        if attack_s <= _SHORTEST_ATTACK_S:
-            attack_s = 0.0
+        if attack_s < FRAME_SECONDS:
+            attack_s = 0.0  # from one frame to the next it would be longer than it is asked to be
         return envelope(
             notes.time_on(), notes.time_off(), attack_s, value(f"{id_}_decay"),
             value(f"{id_}_sustain"), value(f"{id_}_release") if release_s is None else release_s,

@@ -35,10 +35,6 @@ from noisysynth.parameters import (
 POLY, MONO, LEGATO = range(len(VOICE_MODES))
 ALL_NOTES, HELD_NOTES, NEW_NOTES = range(len(MORPH_MODES))
 _SOFT_PEDAL = 0.6  # of the velocity
-# Attack, sustain and release that leave the instrument's own loudness alone; float32, as shared memory has them.
-_AMP_OFF = tuple(
-    np.float32(PARAMETERS[PARAMETER_INDEX[f"amp_{name}"]].default) for name in ("attack", "sustain", "release")
-)
 _OPEN_HZ = 20_000.0
 _LOWEST_Q, _Q_OCTAVES = math.sqrt(0.5), 4.5
 _MOST_STRETCH = 0.02
@@ -459,8 +455,7 @@ class Part:
         gain = pool.gain[voices][:, None] * np.square(notes.controller(CC_EXPRESSION))
         if "volume" in shifts:
             gain = gain * 10.0 ** ((moved("volume") - self.value("volume")) / 20.0)
-        attack_s, sustain, release_s = (moved(f"amp_{name}") for name in ("attack", "sustain", "release"))
-        if (np.float32(attack_s), np.float32(sustain), np.float32(release_s)) != _AMP_OFF:
+        if not self.modulation.amp_is_flat:
             gain = gain * self.modulation.amp(notes)
         pan = np.clip(moved("pan") + pool.pan[voices][:, None], -1.0, 1.0)
         angle = (pan + 1.0) * (math.pi / 4.0)

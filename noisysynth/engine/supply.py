@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from noisysynth.engine.channels import Channel
 from noisysynth.engine.control_net import MOST_ROWS, ControlFrames
-from noisysynth.engine.damper import GRACE_S, damp, damper_memory
+from noisysynth.engine.damper import damp, damper_lookback, damper_memory
 from noisysynth.engine.part import Part
 from noisysynth.engine.queues import consumed_frames, frame_room, push_command, push_controls, push_frames
 from noisysynth.engine.sound import Sound
@@ -90,7 +90,7 @@ class FrameSupply:
         noise = np.zeros((0, 0, NOISE_BANDS), np.float32)
         hz = np.zeros((0, 0))
         push_frames(self._queues, none, none, none, hz, nothing, nothing, noise, noise, controls)
-        damp(self._damper, none, none, np.zeros((0, 0), bool), nothing, noise, noise)
+        damp(*self._damper, none, none, np.zeros((0, 0), np.int64), nothing, noise, noise)
         push_controls(self._queues, none, none, none, controls)
         push_command(self._queues, int(Command.SILENCE), 0, 0, 0, 0, 0)
         frame_room(self._queues)
@@ -192,14 +192,16 @@ class FrameSupply:
         pool = self.voices
         part, sound = self._parts[int(pool.part[voices[0]])], self.sounds[int(pool.sound[voices[0]])]
         times = self._frame_times(voices, pool.next_frame[voices], count)
-        controls = part.controls(part.notes(voices, times))
+        notes = part.notes(voices, times)
+        controls = part.controls(notes)
         rows = self._ask(part, sound, voices, times[:, stride - 1 :: stride] if goes_on else times[:, ::stride])
         frames = rows if stride == 1 else self._on_lines(rows, voices, stride, goes_on)
         for last, values in zip(self._last, rows, strict=True):
             _columns_of(last, values)[voices] = values[:, -1]
-        off = pool.off[voices][:, None]
-        dying = (off != NO_TIME) & (times > off + GRACE_S * self._sample_rate)
-        damp(self._damper, voices, pool.next_frame[voices], dying, *frames[1:])
+        lookback = np.zeros(times.shape, np.int64)
+        if (pool.off[voices] != NO_TIME).any():
+            lookback = damper_lookback(part.told(notes)[1], notes.time_off())
+        damp(*self._damper, voices, pool.next_frame[voices], lookback, *frames[1:])
         hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
         bad = push_frames(self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz, *frames, controls)
         self._state["frames_not_finite"] += bad

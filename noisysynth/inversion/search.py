@@ -49,6 +49,7 @@ PRECISION = {
     "release": 0.01,
 }
 NOISE_FROM = 12_345
+LEAST_MOVE_DB = 0.15
 SHIMMERS = (0.0, 0.5, 1.0, 1.5)  # that are tried; what a latent moves too little has reasons that shimmer is not
 
 
@@ -63,7 +64,8 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inversion:
-    """What was found. Distances are `SpectralDistance`s of rendered audio, level and gate fitted in each.
+    """What was found. Distances are `SpectralDistance`s of audio rendered without shimmer, level and gate fitted in
+    each.
 
     encoder_distance: of the encoder's own answer; None without one. preset: the nearest, and its distance.
     audio: [samples] of the result at the note's rate.
@@ -153,13 +155,15 @@ class Search:
 
     def shimmer(self, vector: Vector) -> float:
         """How much of it makes the sound move as the recording does: its distance alone would always ask for none."""
-        gate_s = min(self.layout.point(vector).gate_s, self.note.seconds)
-        wanted = movement_db(self.note.audio, self.note.rate, gate_s)
-        if not (self._knobs and self.voices.net.shimmers and np.isfinite(wanted)):
+        if not (self._knobs and self.voices.net.shimmers):
             return 1.0
-        moves = [
-            movement_db(self.render(vector[None, :], shimmer=each)[0], self.note.rate, gate_s) for each in SHIMMERS
-        ]
+        note = self.note
+        gate_s = min(self.layout.point(vector).gate_s, note.seconds)
+        sounds = [note.audio, *(self.render(vector[None, :], shimmer=each)[0] for each in SHIMMERS)]
+        wanted, *moves = (movement_db(sound, note.rate, gate_s, note.highest_hz) for sound in sounds)
+        # Of a sound that hardly trembles, however much it is told to, the noise would decide.
+        if not moves[-1] - moves[0] > LEAST_MOVE_DB or not np.isfinite(wanted):
+            return 1.0
         return float(np.interp(wanted, np.maximum.accumulate(moves), SHIMMERS))
 
     def distance(self, vector: Vector) -> float:

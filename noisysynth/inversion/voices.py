@@ -38,6 +38,7 @@ class Voices:
             time_on / points["attack"][:, None],
             np.where(time_off > 0.0, time_off / points["release"][:, None], time_off),
             np.full_like(time_on, shimmer),
+            time_on,  # never stretched
         )
         gain = (10.0 ** (points["level_db"] / 20.0)).astype(np.float32)
         tuning = (2.0 ** (points["cents"] / 1200.0)).astype(np.float32)

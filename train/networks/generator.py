@@ -37,7 +37,7 @@ _N_LEARNED_DECAYS_OFF = 2
 _VIBRATO_RADIANS_PER_SEMITONE = 2.4
 
 # A held note's course is learned so far: longer recordings are few, and what they leave open dies away. After it only
-# the rate of its decay, tremolo and vibrato go on.
+# the rate of its decay, tremolo, vibrato and shimmer go on.
 COURSE_S = 3.0
 # After two seconds of release a fade sets in that reaches -100 dB before the fourth, whatever was learned.
 _FADE_START_S = 2.0
@@ -213,7 +213,7 @@ class Generator(nn.Module):
         rates_hz = 4.6 * torch.exp(1.1 * torch.tanh(self.rates(per_voice)))
         angle = (2.0 * math.pi) * _product_over_time(rates_hz, on.unsqueeze(-1))
         sine, cosine = torch.sin(angle), torch.cos(angle)
-        # Times of 5 ms to 1.6 s: a feature is all but settled where the recordings end, and stays so.
+        # Times of 5 ms to 1.6 s.
         speeds = torch.exp(2.4 + 2.9 * torch.tanh(self.decay_times(per_voice)))
         decays_on, decays_off = speeds.split([_N_LEARNED_DECAYS_ON, _N_LEARNED_DECAYS_OFF], dim=-1)
         course = on.clamp(max=COURSE_S)

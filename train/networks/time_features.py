@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-# Settled (to 7 %) where a recording of four seconds ends, so a note held for an hour meets nothing new.
+# All but settled where recordings end. The generator stops them before; discriminators see no longer notes.
 _TAUS_ON_S = (0.003, 0.008, 0.02, 0.05, 0.12, 0.3, 0.7, 1.5)
 _TAUS_OFF_S = (0.005, 0.015, 0.04, 0.1, 0.25, 0.7)
 _LOG_TAU_S = 0.02
