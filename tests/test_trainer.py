@@ -258,7 +258,7 @@ def test_reconstruction_learns(tmp_path: Path) -> None:
     train(data, config, tmp_path / "run", steps=120, quiet=True)
     after = json.loads((tmp_path / "run" / "metrics.json").read_text())[-1]
     assert after["level_db"] < 0.5 * before["level_db"]
-    assert after["harmonics_db"] < 0.6 * before["harmonics_db"]
+    assert after["harmonics_db"] < 0.7 * before["harmonics_db"]
     assert after["noise_db"] < 0.6 * before["noise_db"]
 
 
