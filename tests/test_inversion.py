@@ -216,17 +216,23 @@ class TestSearch:
         level_db = 20.0 * np.log10(point.velocity) + point.level_db  # velocity is nothing but level here
         assert level_db == pytest.approx(20.0 * np.log10(0.6) + 15.0, abs=0.5)
 
+    def trembling(self, monkeypatch: pytest.MonkeyPatch, depth: float, knobs: bool = True) -> Search:
+        """For a second of an organ that trembles by `depth` times what it is told to."""
+        instrument, run = make_test_instrument(), ControlNet.run
+        silence = RecordedNote("", np.zeros(RATE, np.float32), RATE, PITCH, 1.0, np.inf, 2e4)
+        search = Search(instrument, silence, knobs)
+
+        def tremble(self: ControlNet, *told: np.ndarray) -> ControlFrames:
+            frames = run(self, *told[:5])
+            return frames._replace(amplitude=frames.amplitude * (1.0 + depth * told[5] * np.sin(44.0 * told[6])))
+
+        monkeypatch.setattr(ControlNet, "run", tremble)
+        return search
+
     @pytest.mark.parametrize("shimmer", [0.0, 0.3, 0.8, 1.4, 3.0])
     def test_moves_as_the_recording_does(self, monkeypatch: pytest.MonkeyPatch, shimmer: float) -> None:
-        """An organ that trembles by so much as it is told to; of more than is good for a sound there is no more."""
-        instrument, run = make_test_instrument(), ControlNet.run
-        search = Search(instrument, RecordedNote("", np.zeros(RATE, np.float32), RATE, PITCH, 1.0, np.inf, 2e4))
-
-        def trembling(self: ControlNet, *told: np.ndarray) -> ControlFrames:
-            frames = run(self, *told[:5])
-            return frames._replace(amplitude=frames.amplitude * (1.0 + 0.2 * told[5] * np.sin(44.0 * told[6])))
-
-        monkeypatch.setattr(ControlNet, "run", trembling)
+        """Of more than is good for a sound there is no more."""
+        search = self.trembling(monkeypatch, 0.2)
         plain, stretched = (search.layout.vector(Point(LATENT, 0.6, 6.0, noise_db=-12.0, attack=x)) for x in (1.0, 3.0))
         sound = search.render(plain[None, :], shimmer=shimmer)[0]
         search.note = dataclasses.replace(search.note, audio=sound)
@@ -243,10 +249,19 @@ class TestSearch:
             assert movement_db(beating, rate, np.inf) > 0.3
             assert np.isnan(movement_db(still, rate, 0.12))
 
-    def test_an_instrument_that_cannot_shimmer_is_left_alone(self) -> None:
-        search = Search(make_test_instrument(), note_of())
-        search.voices.net.shimmers = False
-        assert search.shimmer(search.layout.vector(Point(LATENT, gate_s=0.45))) == 1.0
+    @pytest.mark.parametrize(
+        ("depth", "knobs", "shimmers", "left_alone"),
+        [(0.2, True, True, False), (0.2, False, True, True), (0.2, True, False, True), (0.002, True, True, True)],
+    )
+    def test_shimmer_is_left_alone_where_it_is_none_of_ours(
+        self, monkeypatch: pytest.MonkeyPatch, depth: float, knobs: bool, shimmers: bool, left_alone: bool
+    ) -> None:
+        """The latent alone is looked for, the instrument has none, or it makes no difference."""
+        search = self.trembling(monkeypatch, depth, knobs)
+        vector = search.layout.vector(Point(LATENT, 0.6, 6.0, noise_db=-12.0))
+        search.note = dataclasses.replace(search.note, audio=search.render(vector[None, :], shimmer=0.3)[0])
+        search.voices.net.shimmers = shimmers
+        assert (search.shimmer(vector) == 1.0) is left_alone
 
     def test_tells_how_far_it_is(self, found: tuple[Inversion, list[Progress]]) -> None:
         _, told = found

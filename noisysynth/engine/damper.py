@@ -45,6 +45,8 @@ def damper_lookback(told_off_s: NDArray[np.float64], time_off_s: NDArray[np.floa
     told_off_s: seconds since note-off as the network is told, which Release stretches. time_off_s: as they are.
     """
     dying = told_off_s > GRACE_S
+    if not dying.any():
+        return np.zeros(dying.shape, np.int64)
     stretch = np.divide(time_off_s, told_off_s, out=np.ones_like(told_off_s), where=dying)
     return np.where(dying, np.ceil(LATELY * np.minimum(stretch, 1.0)), 0.0).astype(np.int64)
 

@@ -193,14 +193,13 @@ class FrameSupply:
         part, sound = self._parts[int(pool.part[voices[0]])], self.sounds[int(pool.sound[voices[0]])]
         times = self._frame_times(voices, pool.next_frame[voices], count)
         notes = part.notes(voices, times)
-        controls = part.controls(notes)
-        rows = self._ask(part, sound, voices, times[:, stride - 1 :: stride] if goes_on else times[:, ::stride])
+        controls, told = part.controls(notes), part.told(notes)
+        asked = slice(stride - 1 if goes_on else 0, None, stride)
+        rows = self._ask(part, sound, voices, times[:, asked], [each[:, asked] for each in told])
         frames = rows if stride == 1 else self._on_lines(rows, voices, stride, goes_on)
         for last, values in zip(self._last, rows, strict=True):
             _columns_of(last, values)[voices] = values[:, -1]
-        lookback = np.zeros(times.shape, np.int64)
-        if (pool.off[voices] != NO_TIME).any():
-            lookback = damper_lookback(part.told(notes)[1], notes.time_off())
+        lookback = damper_lookback(told[1], notes.time_off())
         damp(*self._damper, voices, pool.next_frame[voices], lookback, *frames[1:])
         hz = np.repeat(midi_to_hz(pool.pitch[voices])[:, None], count, 1)
         bad = push_frames(self._queues, voices, pool.note_id[voices], pool.next_frame[voices], hz, *frames, controls)
@@ -222,12 +221,19 @@ class FrameSupply:
             )  # fmt: skip
             pool.started[voice] = True
 
-    def _ask(self, part: Part, sound: Sound, voices: NDArray[np.int64], times: NDArray[np.float64]) -> ControlFrames:
-        """What the network says of these voices at sample times [n, R]; noise in the engine's bands."""
+    def _ask(
+        self,
+        part: Part,
+        sound: Sound,
+        voices: NDArray[np.int64],
+        times: NDArray[np.float64],
+        told: Sequence[NDArray[np.float64]],
+    ) -> ControlFrames:
+        """What the network says of these voices at sample times [n, R], told so much (`Part.told`); noise in the
+        engine's bands."""
         pool = self.voices
-        notes = part.notes(voices, times)
-        time_on, time_off, *shimmer = (each.astype(np.float32) for each in part.told(notes))
-        z, moving = part.latents(sound, notes)
+        time_on, time_off, *shimmer = (each.astype(np.float32) for each in told)
+        z, moving = part.latents(sound, part.notes(voices, times))
         pitch, velocity = (each[voices].astype(np.float32) for each in (pool.timbre_pitch, pool.velocity))
         if moving:
             # Every frame has a latent of its own: rows of one frame each.
